@@ -1,0 +1,243 @@
+"""Directives for the pages that are made from data: contents, evidence and data sheets.
+
+They read the sources at every build, so a page cannot disagree with what it reports.
+"""
+
+import tomllib
+from itertools import groupby
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from helpers import evidence
+
+UNTESTED = "not yet tested"
+SHEET_FIELDS = {
+    "Contents": "contents",
+    "Source": "source",
+    "Cite": "citation",
+    "Terms": "terms",
+    "Cleaning": "cleaning",
+    "Not for": "not_for",
+}
+
+
+def paragraph(*children, classes=()):
+    """A paragraph of text and inline nodes."""
+    return nodes.paragraph(
+        "", "", *(nodes.Text(c) if isinstance(c, str) else c for c in children), classes=[*classes]
+    )
+
+
+def section(anchor, heading, *children):
+    """A section of the page, with its heading."""
+    title = nodes.title("", heading)
+    return nodes.section("", title, *children, ids=[anchor], names=[anchor])
+
+
+def bullet_list(items, classes=()):
+    """A bullet list with one paragraph for each item."""
+    return nodes.bullet_list("", *(nodes.list_item("", item) for item in items), classes=[*classes])
+
+
+def table(header, rows, classes):
+    """A table; each row is a list of lists of nodes.
+
+    Every cell carries its column's title in a class (`cell-…`), for the narrow layout, where a
+    row is stacked.
+    """
+
+    def row(cells):
+        entries = [
+            nodes.entry("", *cell, classes=[f"cell-{title.lower()}"])
+            for title, cell in zip(header, cells, strict=True)
+        ]
+        return nodes.row("", *entries)
+
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in header), cols=len(header))
+    group += nodes.thead("", row([[paragraph(title)] for title in header]))
+    group += nodes.tbody("", *map(row, rows))
+    return nodes.table("", group, classes=classes)
+
+
+class PageFromData(SphinxDirective):
+    """What the directives share: files that the page depends on, chapters and links to them."""
+
+    def read(self, name):
+        """Parse a TOML file of the project; the page is built again when the file changes."""
+        self.env.note_dependency(name)
+        return tomllib.loads(Path(self.env.srcdir, name).read_text(encoding="utf-8"))
+
+    def written_chapters(self):
+        """Chapter number to document name, for the chapters in the table of contents."""
+        self.env.note_dependency("_toc.yml")
+        chapters = sorted(name for name in self.env.found_docs if name.startswith("chapters/"))
+        return {int(Path(name).name[:2]): name for name in chapters}
+
+    def link(self, text, docname, anchor=""):
+        """A link to another page of the book."""
+        page = self.env.app.builder.get_relative_uri(self.env.docname, docname)
+        return nodes.reference("", text, refuri=page + anchor, internal=True)
+
+
+class ChapterList(PageFromData):
+    """All chapters by part; the written ones are links."""
+
+    def run(self):
+        """Build the list."""
+        written = self.written_chapters()
+        number = 0
+        parts = []
+        for part in self.read("book/chapters.toml")["parts"]:
+            items = []
+            for title in part["chapters"]:
+                number += 1
+                text = f"{number}. {title}"
+                if number in written:
+                    items.append(paragraph(self.link(text, written[number])))
+                else:
+                    items.append(paragraph(text, nodes.inline("", " (to come)", classes=["soon"])))
+            parts.append(
+                nodes.container(
+                    "",
+                    paragraph(nodes.strong("", part["title"])),
+                    bullet_list(items),
+                    classes=["part"],
+                )
+            )
+        return [nodes.container("", *parts, classes=["chapter-list"])]
+
+
+class Evidence(PageFromData):
+    """Every claim of the catalogue with the verdict that its chapter stores."""
+
+    def run(self):
+        """Build the counts and one table for each chapter."""
+        for source in ("helpers/claims.toml", "helpers/evidence.py"):
+            self.env.note_dependency(source)
+        written = self.written_chapters()
+        for docname in written.values():
+            self.env.note_dependency(f"{docname}.ipynb")
+        verdicts = evidence.collect_verdicts(
+            self.env.doc2path(docname) for docname in written.values()
+        )
+        claims = evidence.load_claims()
+        parts = self.read("book/chapters.toml")["parts"]
+        titles = [title for part in parts for title in part["chapters"]]
+
+        sections = []
+        for number, group in groupby(claims, key=lambda claim: claim.chapter):
+            rows = [self.row(claim, verdicts.get(claim.id)) for claim in group]
+            verdict_table = table(["Claim", "Verdict", "Measured"], rows, ["evidence"])
+            heading = f"{number}. {titles[number - 1]}"
+            sections.append(section(f"chapter-{number}", heading, verdict_table))
+        return [self.counts(claims, verdicts), *sections]
+
+    def counts(self, claims, verdicts):
+        """How many claims got which verdict."""
+        found = [verdict["verdict"] for verdict in verdicts.values()]
+        found += [UNTESTED] * (len(claims) - len(found))
+        kinds = (
+            evidence.HOLDS,
+            evidence.CONDITIONS,
+            evidence.FAILS,
+            evidence.UNDECIDED,
+            UNTESTED,
+        )
+        items = [paragraph(badge(kind), f" {found.count(kind)}") for kind in kinds]
+        return nodes.container(
+            "",
+            paragraph(f"{len(claims)} claims, {len(verdicts)} of them tested so far:"),
+            bullet_list(items, classes=["counts"]),
+        )
+
+    def row(self, claim, verdict):
+        """One claim: its wording, its verdict, and what was measured."""
+        label = f"{claim.id} "
+        if verdict is None:
+            wording = paragraph(nodes.strong("", label), claim.wording)
+            return [[wording], [paragraph(badge(UNTESTED))], [paragraph("–")]]
+        chapter = f"chapters/{verdict['chapter']}"
+        wording = paragraph(
+            nodes.strong("", label),
+            claim.wording,
+            " ",
+            self.link("See the test", chapter, f"#{verdict['anchor']}"),
+        )
+        several = len(verdict["estimates"]) > 1
+        measured = [paragraph(f"{verdict['measure']} (holds if {verdict['criterion']}):")]
+        measured.append(
+            bullet_list(
+                paragraph(
+                    f"{estimate['name']}: " if estimate["name"] else "",
+                    nodes.strong("", evidence.format_estimate(estimate)),
+                    f" ({estimate['verdict']})" if several else "",
+                )
+                for estimate in verdict["estimates"]
+            )
+        )
+        measured.append(paragraph(verdict["runs"]))
+        if verdict["conditions"]:
+            measured.append(paragraph(verdict["conditions"]))
+        return [[wording], [paragraph(badge(verdict["verdict"]))], measured]
+
+
+class DataSheets(PageFromData):
+    """Every data set of the registry: what it is, whence, and what not to do with it."""
+
+    def run(self):
+        """Build the total size and one section for each data set."""
+        registry = self.read("helpers/datasets.toml")
+        wheels, data = registry["wheels"], registry["data"]
+        total = sum(wheel["bytes"] for wheel in wheels.values())
+        summary = paragraph(
+            f"{len(data)} data sets come in {len(wheels)} packages, {megabytes(total)} in all."
+        )
+        sheets = [
+            section(f"data-{name.replace('_', '-')}", sheet["title"], self.sheet(sheet, wheels))
+            for name, sheet in data.items()
+        ]
+        return [summary, *sheets]
+
+    def sheet(self, sheet, wheels):
+        """The fields of one data set as a definition list."""
+        fields = [(label, [paragraph(sheet[key])]) for label, key in SHEET_FIELDS.items()]
+        if "wheel" in sheet:
+            name, wheel = sheet["wheel"], wheels[sheet["wheel"]]
+            package = f"{name} {wheel['version']}, {megabytes(wheel['bytes'])}"
+            fields.append(("Package", [paragraph(package)]))
+            files = [paragraph(nodes.literal("", path)) for path in sheet["members"].values()]
+            fields.append(("Files", files))
+            fields.append(("SHA-256", [paragraph(nodes.literal("", wheel["sha256"]))]))
+        items = (
+            nodes.definition_list_item("", nodes.term("", label), nodes.definition("", *definition))
+            for label, definition in fields
+        )
+        return nodes.definition_list("", *items, classes=["data-sheet"])
+
+
+def megabytes(size):
+    """A size in bytes as megabytes."""
+    return f"{size / 1e6:.1f} MB"
+
+
+def badge(verdict):
+    """A verdict in words, in a frame whose color and sign repeat it."""
+    classes = ["verdict-badge", f"badge-{verdict.replace(' ', '-')}"]
+    return nodes.inline("", verdict, classes=classes)
+
+
+def mend_citation_list(app, page, template, context, doctree):
+    """Take the role of a list from the bibliography, whose entries have no role of list items."""
+    if "body" in context:
+        context["body"] = context["body"].replace('role="list" class="citation-list"', "")
+
+
+def setup(app):
+    """Register the directives with Sphinx."""
+    app.add_directive("chapter-list", ChapterList)
+    app.add_directive("evidence", Evidence)
+    app.add_directive("data-sheets", DataSheets)
+    app.connect("html-page-context", mend_citation_list)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,9 @@
+"""What the chapters of *Word Embeddings in Keras* share: data loading, plotting, evidence."""
+
+import os
+
+# Keras reads its backend, and TensorFlow its log level, when they are first imported;
+# every chapter imports this package before them. Level 1 leaves out only TensorFlow's
+# informational start-up lines: warnings and errors are still shown.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")

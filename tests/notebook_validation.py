@@ -1,0 +1,191 @@
+"""Strict validation of notebooks: what nbval checks, and what it lets through.
+
+``python -m pytest --nbval chapters`` runs every cell and compares its outputs with the stored
+ones. nbval compares text only; here a cell may declare how far its decimals may drift, in its
+metadata as ``"tolerance": {"rtol": 0.02, "atol": 0.01}``. A fresh decimal may then differ from
+the stored one by ``atol + rtol * abs(stored)``. A decimal is a number with a point or an
+exponent. Integers and all other text stay exact, as does everything in cells that declare
+nothing. Figures are not compared, but must be there on both sides.
+
+Cells that were never executed fail, and so does any text on stderr. What native libraries write
+past Python into the process's stderr, such as TensorFlow's start-up lines, never arrives here:
+ipykernel leaves that alone under pytest.
+"""
+
+import json
+import math
+import re
+
+import pytest
+from nbval.plugin import IPyNbCell, coalesce_streams
+
+# Neither part of a word or of a version ("v2.1", "2.21.0"), nor followed by a unit or a letter.
+NUMBER = re.compile(
+    r"(?<![\w.])([-+−]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)(?!\.?\w)"
+)
+# A slow machine may take longer than nbval's five seconds to pass on an output.
+OUTPUT_TIMEOUT = 60
+
+
+def is_decimal(number):
+    return any(mark in number for mark in ".eE")
+
+
+def is_close(stored, fresh, tolerance):
+    if stored == fresh or (math.isnan(stored) and math.isnan(fresh)):
+        return True
+    allowed = tolerance.get("atol", 0) + tolerance.get("rtol", 0) * abs(stored)
+    # 0.88 - 0.87 is a little more than 0.01 in binary.
+    return abs(fresh - stored) <= allowed * (1 + 1e-9) + 1e-12 * bool(allowed)
+
+
+def read_decimal(number):
+    return float(number.replace(",", "").replace("−", "-"))
+
+
+def split_at_numbers(text):
+    """Alternate text and numbers; blanks beside a number go, as they depend on its width."""
+    parts = NUMBER.split(text)
+    for position in range(0, len(parts), 2):
+        if position > 0:
+            parts[position] = parts[position].lstrip(" \t")
+        if position < len(parts) - 1:
+            parts[position] = parts[position].rstrip(" \t")
+    return parts
+
+
+def difference_in_text(stored, fresh, tolerance):
+    """Say how two texts differ beyond the tolerance; None if they do not."""
+    if stored == fresh:
+        return None
+    if not tolerance:
+        return "the text differs, and the cell declares no tolerance"
+    stored_parts, fresh_parts = split_at_numbers(stored), split_at_numbers(fresh)
+    if len(stored_parts) != len(fresh_parts) or stored_parts[::2] != fresh_parts[::2]:
+        return "the text differs in more than its numbers"
+    for old, new in zip(stored_parts[1::2], fresh_parts[1::2], strict=True):
+        if not (is_decimal(old) and is_decimal(new)):
+            if old != new:
+                return f"{old} is stored, {new} came out, and whole numbers are exact"
+        elif not is_close(read_decimal(old), read_decimal(new), tolerance):
+            return f"{old} is stored, {new} came out, beyond the tolerance {dict(tolerance)}"
+    return None
+
+
+def difference_in_value(stored, fresh, tolerance):
+    """Say how two values of an output (text or JSON) differ; None if they do not."""
+    if type(stored) is not type(fresh):
+        return f"{stored!r} is stored, {fresh!r} came out"
+    if isinstance(stored, str):
+        return difference_in_text(stored, fresh, tolerance)
+    if isinstance(stored, float):
+        if not is_close(stored, fresh, tolerance):
+            return f"{stored} is stored, {fresh} came out, beyond the tolerance {dict(tolerance)}"
+        return None
+    if isinstance(stored, dict) and stored.keys() == fresh.keys():
+        pairs = [(f"{key}: ", stored[key], fresh[key]) for key in stored]
+    elif isinstance(stored, list) and len(stored) == len(fresh):
+        pairs = [("", old, new) for old, new in zip(stored, fresh, strict=True)]
+    else:
+        return None if stored == fresh else f"{stored!r} is stored, {fresh!r} came out"
+    for label, old, new in pairs:
+        difference = difference_in_value(old, new, tolerance)
+        if difference:
+            return label + difference
+    return None
+
+
+def comparable(outputs):
+    """Turn outputs into a mapping from a name for the reader to a value.
+
+    The streams come first, as they are merged by name; all other outputs keep their order.
+    """
+    values = {}
+    others = 0
+    for output in coalesce_streams(outputs):
+        if output.output_type == "stream":
+            values[output.name] = output.text
+            continue
+        others += 1
+        if output.output_type == "error":
+            values[f"output {others}, exception"] = f"{output.ename}: {output.evalue}"
+        for kind, value in output.get("data", {}).items():
+            # A stored dict is a NotebookNode, a fresh one is not: make both plain.
+            values[f"output {others}, {kind}"] = json.loads(json.dumps(value))
+    return values
+
+
+def show(value):
+    text = str(value)
+    return "\n".join(f"    {line}" for line in text[:3000].splitlines())
+
+
+def describe_differences(stored_outputs, fresh_outputs, tolerance):
+    """List, readably, what differs between a cell's stored and fresh outputs."""
+    stored, fresh = comparable(stored_outputs), comparable(fresh_outputs)
+    complaints = []
+    for side, values in (("stored", stored), ("fresh", fresh)):
+        if "stderr" in values:
+            complaints.append(f"stderr in the {side} output:\n{show(values['stderr'])}")
+    for name in [*stored, *(name for name in fresh if name not in stored)]:
+        if name == "stderr":
+            continue
+        is_image = ", image/" in name
+        if name not in fresh:
+            value = "" if is_image else f":\n{show(stored[name])}"
+            complaints.append(f"{name} is stored and did not come out{value}")
+        elif name not in stored:
+            value = "" if is_image else f":\n{show(fresh[name])}"
+            complaints.append(f"{name} came out and is not stored{value}")
+        elif not is_image:
+            difference = difference_in_value(stored[name], fresh[name], tolerance)
+            if difference:
+                complaints.append(
+                    f"{name}: {difference}\n"
+                    f"  stored:\n{show(stored[name])}\n  fresh:\n{show(fresh[name])}"
+                )
+    return complaints
+
+
+def read_tolerance(metadata):
+    """Return a cell's declared tolerance, empty if there is none; raise ValueError if odd."""
+    tolerance = metadata.get("tolerance", {})
+    if not isinstance(tolerance, dict) or not all(
+        name in ("rtol", "atol") and type(value) in (int, float) and 0 <= value < math.inf
+        for name, value in tolerance.items()
+    ):
+        raise ValueError(f"tolerance takes rtol and atol, numbers from 0: not {tolerance!r}")
+    return tolerance
+
+
+def compare_outputs(item, fresh_outputs, stored_outputs, skip_compare=None):
+    """Stand in for nbval's textual comparison of one cell."""
+    try:
+        tolerance = read_tolerance(item.cell.metadata)
+        item.comparison_traceback = describe_differences(stored_outputs, fresh_outputs, tolerance)
+    except ValueError as error:
+        item.comparison_traceback = [str(error)]
+    return not item.comparison_traceback
+
+
+IPyNbCell.compare_outputs = compare_outputs
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail notebook cells that nbval would pass: never executed, or tagged and not raising.
+
+    That comes after the run, so that the cells below find what this one defines.
+    """
+    if not isinstance(item, IPyNbCell):
+        return (yield)
+    item.output_timeout = OUTPUT_TIMEOUT
+    result = yield
+    cell = item.cell
+    if cell.source.strip() and cell.execution_count is None:
+        item.raise_cell_error("The stored cell was never executed")
+    if item.options["check_exception"] and not any(
+        output.output_type == "error" for output in cell.outputs
+    ):
+        item.raise_cell_error("The cell is tagged raises-exception and stores no exception")
+    return result

@@ -1,0 +1,348 @@
+"""Plant wrong notebooks and see each caught: by nbval as configured here, and by run_chapters."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from book.tools import run_chapters
+from tests import notebook_validation
+
+ROOT = Path(__file__).parents[1]
+VERDICT = "application/vnd.embeddings-book.verdict+json"
+# One gray pixel.
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+NATIVE_LINE = (
+    "I0000 00:00:1795365308.803378    5649 port.cc:153] oneDNN custom operations are on.\n"
+)
+
+
+def stdout(text):
+    return new_output("stream", name="stdout", text=text)
+
+
+def stderr(text):
+    return new_output("stream", name="stderr", text=text)
+
+
+def displayed(**data):
+    return new_output("display_data", data=data)
+
+
+def error(name, message):
+    return new_output("error", ename=name, evalue=message, traceback=[])
+
+
+def display(data):
+    return f"from IPython.display import display\ndisplay({data!r}, raw=True)"
+
+
+def verdict(value, seeds=5, wording="holds"):
+    estimate = {"name": "loss", "value": value, "runs": seeds}
+    return {VERDICT: {"id": "2.1a", "verdict": wording, "estimates": [estimate]}}
+
+
+FIGURE = {"image/png": PNG, "text/plain": "<Figure size 640x480 with 1 Axes>"}
+LOSSES = "   epoch   loss\n0      1 0.6931\n1      2 0.5000\n"
+ONE_PERCENT = {"tolerance": {"rtol": 0.01}}
+RAISES = {"tags": ["raises-exception"]}
+
+
+class Planted(NamedTuple):
+    """A cell, what is stored with it, and what the failure must say (None: it passes)."""
+
+    source: str
+    outputs: list
+    complaint: str | None = None
+    metadata: dict = {}  # noqa: RUF012
+    execution_count: int | None = 1
+
+
+PLANTED = {
+    "good text": Planted("print('cat')", [stdout("cat\n")]),
+    "good figure": Planted(display(FIGURE), [displayed(**FIGURE)]),
+    "good and silent": Planted("x = 1", []),
+    "good exception": Planted(
+        "1 / 0", [error("ZeroDivisionError", "division by zero")], None, RAISES
+    ),
+    "another picture": Planted(display(FIGURE), [displayed(**FIGURE | {"image/png": "AAAA"})]),
+    "native start-up line": Planted(f"import os\n_ = os.write(2, {NATIVE_LINE.encode()})", []),
+    "wrong text": Planted("print('cat')", [stdout("dog\n")], "dog"),
+    "wrong text, tolerance": Planted(
+        "print('cat 0.5')", [stdout("dog 0.5\n")], "more than its numbers", ONE_PERCENT
+    ),
+    "wrong integer": Planted("print((3, 5))", [stdout("(3, 4)\n")], "(3, 4)"),
+    "wrong integer, tolerance": Planted(
+        "print((3000, 5001))", [stdout("(3000, 5000)\n")], "5000 is stored", ONE_PERCENT
+    ),
+    "wrong number": Planted("print(0.6931)", [stdout("0.5931\n")], "0.5931", ONE_PERCENT),
+    "drift, undeclared": Planted("print(0.6931)", [stdout("0.6911\n")], "declares no tolerance"),
+    "drift inside": Planted("print(0.6931)", [stdout("0.6911\n")], None, ONE_PERCENT),
+    "drift outside": Planted("print(0.6931)", [stdout("0.6831\n")], "beyond", ONE_PERCENT),
+    "drift inside a table": Planted(
+        f"print({LOSSES.replace('0.5000', '0.5001')!r}, end='')",
+        [stdout(LOSSES)],
+        None,
+        ONE_PERCENT,
+    ),
+    "drift in HTML inside": Planted(
+        display({"text/html": "<b>0.6931</b>"}),
+        [displayed(**{"text/html": "<b>0.6911</b>"})],
+        None,
+        ONE_PERCENT,
+    ),
+    "drift in HTML outside": Planted(
+        display({"text/html": "<b>0.6931</b>"}),
+        [displayed(**{"text/html": "<b>0.6831</b>"})],
+        "text/html: 0.6831 is stored",
+        ONE_PERCENT,
+    ),
+    "verdict inside": Planted(
+        display(verdict(0.6931)), [displayed(**verdict(0.6911))], None, ONE_PERCENT
+    ),
+    "verdict outside": Planted(
+        display(verdict(0.6931)), [displayed(**verdict(0.6831))], "value: 0.6831", ONE_PERCENT
+    ),
+    "verdict undeclared": Planted(
+        display(verdict(0.6931)), [displayed(**verdict(0.6911))], "value: 0.6911"
+    ),
+    "verdict with other seeds": Planted(
+        display(verdict(0.6931)), [displayed(**verdict(0.6931, seeds=3))], "runs: 3", ONE_PERCENT
+    ),
+    "another verdict": Planted(
+        display(verdict(0.6931)),
+        [displayed(**verdict(0.6931, wording="does not hold"))],
+        "verdict: ",
+        ONE_PERCENT,
+    ),
+    "figure lost": Planted("None", [displayed(**FIGURE)], "image/png is stored and did not come"),
+    "figure lost, text left": Planted(
+        display({"text/plain": FIGURE["text/plain"]}),
+        [displayed(**FIGURE)],
+        "image/png is stored and did not come",
+    ),
+    "figure new": Planted(display(FIGURE), [], "image/png came out and is not stored"),
+    "output lost": Planted("None", [stdout("cat\n")], "stdout is stored and did not come out"),
+    "output new": Planted("print('cat')", [], "stdout came out and is not stored"),
+    "unexecuted": Planted("x = 1", [], "never executed", {}, None),
+    "unexecuted with output": Planted("print(1)", [stdout("1\n")], "Unrun", {}, None),
+    "unexpected exception": Planted("1 / 0", [], "division by zero"),
+    "untagged exception": Planted(
+        "1 / 0", [error("ZeroDivisionError", "division by zero")], "caused an exception"
+    ),
+    "other message": Planted(
+        "raise ValueError('cat')", [error("ValueError", "dog")], "ValueError: dog", RAISES
+    ),
+    "other exception": Planted(
+        "raise ValueError('cat')", [error("KeyError", "cat")], "KeyError: cat", RAISES
+    ),
+    "no exception": Planted("None", [error("KeyError", "cat")], "KeyError: cat", RAISES),
+    "no exception, none stored": Planted("None", [], "stores no exception", RAISES),
+    "stderr stored": Planted("None", [stderr("careful\n")], "stderr in the stored output"),
+    "stderr fresh": Planted(
+        "import sys\nprint('careful', file=sys.stderr)", [], "stderr in the fresh output"
+    ),
+    "stderr in both": Planted(
+        "print('careful', file=sys.stderr)", [stderr("careful\n")], "stderr in the stored output"
+    ),
+    "warning": Planted("import warnings\nwarnings.warn('careful')", [], "UserWarning: careful"),
+    "odd tolerance": Planted(
+        "print(0.5)", [stdout("0.5\n")], "tolerance takes", {"tolerance": {"rel": 0.01}}
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory):
+    """Run all planted cells in one notebook; map names to failure messages, "" for a pass."""
+    folder = tmp_path_factory.mktemp("planted")
+    cells = [
+        new_code_cell(
+            source=planted.source,
+            outputs=planted.outputs,
+            metadata=planted.metadata,
+            execution_count=planted.execution_count,
+        )
+        for planted in PLANTED.values()
+    ]
+    nbformat.write(new_notebook(cells=cells), folder / "planted.ipynb")
+    run_pytest("--nbval", str(folder / "planted.ipynb"), f"--junitxml={folder / 'report.xml'}")
+    cases = ElementTree.parse(folder / "report.xml").iter("testcase")
+    reports = {case.get("name"): "".join(case.itertext()) for case in cases}
+    return {name: reports[f"Cell {number}"] for number, name in enumerate(PLANTED)}
+
+
+def run_pytest(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--color=no", *arguments, "-c", ROOT / "pyproject.toml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_cell(failures, name):
+    complaint = PLANTED[name].complaint
+    if complaint is None:
+        assert failures[name] == ""
+    else:
+        assert complaint in failures[name]
+
+
+def test_failure_names_the_cell_and_both_values(failures):
+    report = failures["drift outside"]
+    number = list(PLANTED).index("drift outside")
+    assert f"Cell {number}" in report
+    assert "stored:\n    0.6831" in report
+    assert "fresh:\n    0.6931" in report
+
+
+def test_notebooks_run_in_order_and_only_on_demand(tmp_path):
+    for name in ("02-b", "10-c", "01-a"):
+        nbformat.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / f"{name}.ipynb")
+    collected = run_pytest("--nbval", "--collect-only", "-q", str(tmp_path)).stdout
+    assert collected.index("01-a") < collected.index("02-b") < collected.index("10-c")
+    assert ".ipynb" not in run_pytest("--collect-only", "-q", str(tmp_path)).stdout
+
+
+@pytest.mark.parametrize(
+    ("stored", "fresh", "passes"),
+    [
+        ("1e-3", "0.001005", True),
+        ("1e-3", "0.0011", False),
+        ("-0.500", "-0.501", True),
+        ("-0.5", "0.5", False),
+        ("−0.5", "-0.501", True),
+        ("87.3%", "87.4%", True),
+        ("87%", "88%", False),
+        ("1,234.5", "1,235.5", True),
+        ("1,234", "1,235", False),
+        ("[1. 2.]", "[1.001 2.001]", True),
+        ("a   9.99", "a  10.01", True),
+        ("a  b 0.5", "a b 0.5", False),
+        ("0.5 0.6", "0.5\n0.6", False),
+        ("nan", "nan", True),
+        ("nan", "0.5", False),
+        ("1", "1.0", False),
+        ("0.5 0.5", "0.5", False),
+        ("version 2.21.0", "version 2.21.1", False),
+        ("claim 2.1a", "claim 2.11a", False),
+        ("0.5.", "0.501.", True),
+    ],
+)
+def test_decimals_at_one_percent(stored, fresh, passes):
+    difference = notebook_validation.difference_in_text(stored, fresh, {"rtol": 0.01})
+    assert (difference is None) == passes
+
+
+def test_absolute_tolerance_includes_its_end():
+    compare = notebook_validation.difference_in_text
+    assert compare("0.87", "0.88", {"atol": 0.01}) is None
+    assert compare("0.87", "0.89", {"atol": 0.01})
+
+
+# Running chapters
+
+
+def plant(folder, *sources, **metadata):
+    """Write a chapter as an editor might leave it."""
+    notebook = new_notebook(cells=[new_markdown_cell("# Größe"), *map(new_code_cell, sources)])
+    notebook.cells[1].metadata.update(metadata)
+    notebook.metadata = {"widgets": {}, "language_info": {"name": "python", "version": "3.9"}}
+    path = folder / "03-size.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_run_stores_the_normal_form_and_a_second_run_changes_nothing(tmp_path, capsys, monkeypatch):
+    # A reader's shell does not have it; run_chapters has to set it for the kernel.
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    path = plant(
+        tmp_path,
+        f"import os\nprint('a', flush=True)\n_ = os.write(2, {NATIVE_LINE.encode()})\nprint('b')",
+        "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])",
+        "1 / 0",
+        tags=["setup"],
+        collapsed=True,
+    )
+    notebook = nbformat.read(path, 4)
+    notebook.cells[3].metadata["tags"] = ["raises-exception"]
+    nbformat.write(notebook, path)
+    doubled = path.read_text("utf-8").replace(notebook.cells[2].id, notebook.cells[1].id)
+    path.write_text(doubled, "utf-8")
+
+    assert run_chapters.main(["3"], tmp_path) == 0
+    assert "03-size: " in capsys.readouterr().out
+    first = path.read_bytes()
+    assert run_chapters.main([], tmp_path) == 0
+    assert path.read_bytes() == first
+
+    text = first.decode()
+    assert "Größe" in text
+    assert text.endswith("}\n")
+    assert str(ROOT) not in text and sys.prefix not in text
+    notebook = nbformat.reads(text, 4)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.language_info == {"name": "python"}
+    assert notebook.metadata.keys() == {"kernelspec", "language_info"}
+    code = notebook.cells[1:]
+    assert [cell.execution_count for cell in code] == [1, 2, 3]
+    assert len({cell.id for cell in notebook.cells}) == 4
+    assert code[0].metadata == {"tags": ["setup"]}
+    assert code[0].outputs == [stdout("a\nb\n")]
+    assert "image/png" in code[1].outputs[0].data
+    assert code[2].outputs[0].traceback == ["ZeroDivisionError: division by zero"]
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import warnings\nwarnings.warn('careful')", "UserWarning: careful"),
+        ("object()", "memory address"),
+        ("import os\nos._exit(1)", "Kernel died"),
+    ],
+)
+def test_failed_run_leaves_the_file_as_it_was(tmp_path, capsys, source, message):
+    path = plant(tmp_path, "x = 1", source)
+    before = path.read_bytes()
+    assert run_chapters.main(["03"], tmp_path) == 1
+    assert path.read_bytes() == before
+    shown = capsys.readouterr().err
+    assert "03-size, code cell 2" in shown
+    assert message in shown
+
+
+def test_exception_that_was_announced_and_does_not_come_is_a_complaint():
+    cell = new_code_cell("None", metadata=RAISES)
+    assert run_chapters.unclean_outputs(cell) == [
+        "it is tagged raises-exception and raises nothing"
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["7", "three", ""])
+def test_wrong_chapter_lists_the_chapters(tmp_path, capsys, wrong):
+    plant(tmp_path, "1")
+    assert run_chapters.main([wrong], tmp_path) == 2
+    shown = capsys.readouterr().err
+    assert repr(wrong) in shown
+    assert "03-size" in shown
+
+
+def test_command_line_knows_its_chapters():
+    script = ROOT / "book" / "tools" / "run_chapters.py"
+    done = subprocess.run(
+        [sys.executable, script, "77"], capture_output=True, text=True, check=False, cwd=os.sep
+    )
+    assert done.returncode == 2
+    assert "Cannot find chapter '77'" in done.stderr
