@@ -210,7 +210,7 @@ def _read_table(name: str, key: str) -> tuple[list[str], list[str]]:
     """Read texts and class names from a table of Orange, whose header has three lines."""
     lines = wheels.member(name, key).read_text(encoding="utf-8").split("\n")[3:]
     rows = [line.split("\t") for line in lines if line.strip()]
-    return [text for _, text in rows], [class_name for class_name, _ in rows]
+    return [text.strip() for _, text in rows], [class_name for class_name, _ in rows]
 
 
 def _key(text: str) -> str:

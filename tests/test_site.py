@@ -112,7 +112,7 @@ def visit(browser, address):
         page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
         page.on("request", listen_to_requests)
         page.goto(f"{address}/{page_name}.html")
-        page.evaluate("async () => { await window.MathJax?.startup.promise }")
+        page.evaluate("async () => { await window.MathJax?.startup?.promise }")
         page.evaluate("async () => { await document.fonts.ready }")
         return page
 
