@@ -266,9 +266,9 @@ class Verdict(NamedTuple):
         for estimate in self.estimates:
             name = f"{estimate['name']}: " if estimate["name"] else ""
             lines.append(f"  {name}{format_estimate(estimate)}")
-        lines.append(f"  {self.measure} (holds if {self.criterion}); {self.runs}")
+        lines += [f"Measured: {self.measure}", f"Holds if: {self.criterion}", f"Runs: {self.runs}"]
         if self.conditions:
-            lines.append(f"  {self.conditions}")
+            lines.append(f"Note: {self.conditions}")
         return "\n".join(lines)
 
     def _repr_html_(self):
@@ -278,13 +278,13 @@ class Verdict(NamedTuple):
             + "</li>"
             for estimate in self.estimates
         )
-        conditions = f"<p>{html.escape(self.conditions)}</p>" if self.conditions else ""
+        conditions = f"<p>Note: {html.escape(self.conditions)}</p>" if self.conditions else ""
         return (
             f'<div class="verdict verdict-{self.verdict.replace(" ", "-")}" id="{anchor(self.id)}">'
             f"<p><strong>Claim {self.id}: {self.verdict}.</strong> {html.escape(self.wording)}</p>"
             f"<ul>{rows}</ul>"
-            f"<p>{html.escape(self.measure)}; holds if {self.criterion}. "
-            f"{html.escape(self.runs)}.</p>{conditions}</div>"
+            f"<p>Measured: {html.escape(self.measure)}. Holds if {self.criterion}. "
+            f"Runs: {html.escape(self.runs)}.</p>{conditions}</div>"
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
