@@ -7,7 +7,8 @@ A chapter states a claim together with the number that it has to reach, and only
     ...
     claim.report(evidence.bootstrap(in_order), runs="412 triples from MEN")
 
-The verdict follows from the interval and the threshold alone. Nobody picks it.
+The verdict follows from the interval and the threshold. An author can only weaken it, by naming
+conditions.
 The wordings stand in ``claims.toml``; the book's Evidence page is made from the verdicts that
 the notebooks store.
 """
