@@ -48,7 +48,7 @@ portability: $(READY) data ## Repeat the chapters as other processors would comp
 lock: $(READY) ## Renew requirements.lock from requirements.txt
 	$(BIN)/python -m pip install --quiet --target $(VENV)/uv uv==0.13.9
 	grep -v '^-e' requirements.txt | $(VENV)/uv/bin/uv pip compile - --universal \
-	  --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --quiet \
 	  --custom-compile-command "make lock" --output-file requirements.lock
 
 clean: ## Remove the site, caches and the virtual environment
