@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help book test lab run data portability lock clean
+.PHONY: help book test lab run data portability bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -44,6 +44,9 @@ portability: $(READY) data ## Repeat the chapters as other processors would comp
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest --nbval chapters
 	ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 \
 	  $(BIN)/python -m pytest --nbval chapters
+
+bench: $(READY) data ## Measure the skip-gram trainer against gensim's (about twenty minutes)
+	$(BIN)/python book/tools/bench_skipgram.py
 
 lock: $(READY) ## Renew requirements.lock from requirements.txt
 	$(BIN)/python -m pip install --quiet --target $(VENV)/uv uv==0.13.9

@@ -43,6 +43,10 @@ SECTIONS = {
     ],
     3: ["The key idea", "How it learns", "Output of the Embedding layer"],
     4: ["Tokenization", "Building the model", "Compiling and training"],
+    6: ["Trainable embeddings", "Non-trainable embeddings"],
+    7: ["The four steps", "The embedding matrix"],
+    8: ["Similar words cluster together", "Analogies", "Contextual relevance"],
+    9: ["PCA and t-SNE"],
 }
 CLOSING_SECTIONS = ["Recap", "Exercises", "References"]
 

@@ -1,0 +1,138 @@
+"""Measure the book's skip-gram trainer against gensim's and against one pair at a time.
+
+``make bench`` runs it: three seeds, one process, one corpus (WikiText-2 and the IMDB reviews).
+Nothing else should run on the machine meanwhile.
+"""
+
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from gensim.models import Word2Vec
+from tqdm import tqdm
+
+from helpers import data, skipgram, vectors
+
+SEEDS = (1, 2, 3)
+EPOCHS = 5
+DIM = 100
+WINDOW = 5
+NUM_NEGATIVES = 5
+SAMPLE = 1e-3
+SHARE = 20  # one pair at a time is trained on a twentieth of the corpus: it takes that long
+
+
+def sentences_of(corpus):
+    """Give the corpus as gensim takes it: a list of words for each paragraph."""
+    starts = np.flatnonzero(np.diff(corpus.paragraph_ids, prepend=-1))
+    words = np.array(corpus.words, dtype=object)[corpus.word_ids]
+    return [part.tolist() for part in np.split(words, starts[1:])]
+
+
+def train_ours(corpus, seed):
+    """Train with `helpers.skipgram`; seconds and vectors."""
+    start = time.perf_counter()
+    trained = skipgram.train_skipgram(
+        corpus, DIM, EPOCHS, window=WINDOW, num_negatives=NUM_NEGATIVES, sample=SAMPLE, seed=seed
+    )
+    return time.perf_counter() - start, trained
+
+
+def train_gensim(corpus, seed):
+    """Train gensim's C code with two workers; seconds (without counting words) and vectors."""
+    sentences = sentences_of(corpus)
+    model = Word2Vec(
+        vector_size=DIM,
+        window=WINDOW,
+        negative=NUM_NEGATIVES,
+        sample=SAMPLE,
+        sg=1,
+        min_count=1,
+        workers=2,
+        seed=seed,
+    )
+    model.build_vocab(sentences)
+    start = time.perf_counter()
+    model.train(sentences, total_examples=len(sentences), epochs=EPOCHS)
+    seconds = time.perf_counter() - start
+    return seconds, vectors.WordVectors(model.wv.index_to_key, model.wv.vectors)
+
+
+def train_pairs(corpus, seed):
+    """Train as tutorials do, an example for each pair; seconds and vectors."""
+    keras.utils.set_random_seed(seed)
+    start = time.perf_counter()
+    skipgrams = tf.keras.preprocessing.sequence.skipgrams
+    size = len(corpus.words)
+    table = tf.keras.preprocessing.sequence.make_sampling_table(size + 1, SAMPLE)
+    target, context = keras.Input((), dtype="int32"), keras.Input((), dtype="int32")
+    word = keras.layers.Embedding(size + 1, DIM)
+    vector_of_context = keras.layers.Embedding(size + 1, DIM)(context)
+    score = keras.layers.Dot(axes=-1)([word(target), vector_of_context])
+    model = keras.Model([target, context], score)
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    paragraphs = np.split(corpus.word_ids, np.flatnonzero(np.diff(corpus.paragraph_ids)) + 1)
+    pairs, labels = [], []
+    for paragraph in paragraphs:
+        # Word 0 is padding to `skipgrams`.
+        found = skipgrams(paragraph + 1, size + 1, WINDOW, NUM_NEGATIVES, sampling_table=table)
+        pairs += found[0]
+        labels += found[1]
+    pairs, labels = np.array(pairs, dtype="int32"), np.array(labels, dtype="float32")
+    model.fit([pairs[:, 0], pairs[:, 1]], labels, batch_size=1024, epochs=EPOCHS, verbose=0)
+    seconds = time.perf_counter() - start
+    return seconds, vectors.WordVectors(corpus.words, word.embeddings.numpy()[1:])
+
+
+def quality(trained):
+    """Score vectors on three similarity sets (Spearman) and on analogies (share right)."""
+    scores = {
+        name: vectors.rank_correlation(trained, data.load_similarity(name))[0]
+        for name in ("wordsim353", "simlex999", "men")
+    }
+    questions = [
+        question
+        for question in data.load_analogies("google")
+        if all(word.lower() in trained for word in question[1:])
+    ]
+    answers = vectors.answer_analogies(trained, questions)
+    right = [a == question.d.lower() for a, question in zip(answers, questions, strict=True)]
+    return scores | {"analogies": float(np.mean(right))}
+
+
+def compare(corpus, rival: str, train_rival: Callable):
+    """Train both over the seeds and print throughput and quality, with ratios ours : theirs."""
+    measured = {"ours": [], rival: []}
+    for seed in tqdm(SEEDS, desc=f"ours and {rival}", unit="seed"):
+        for name, train in (("ours", train_ours), (rival, train_rival)):
+            seconds, trained = train(corpus, seed)
+            words = len(corpus.word_ids) * EPOCHS
+            measured[name].append({"words/s": words / seconds, **quality(trained)})
+    print(f"\n{len(corpus.word_ids):,} words, {len(corpus.words):,} in the vocabulary, ", end="")
+    print(f"{EPOCHS} epochs, {DIM} dimensions, seeds {SEEDS}: mean (lowest to highest)")
+    print(f"{'':12}{'ours':>28}{rival:>28}{'ratio':>20}")
+    for metric in measured["ours"][0]:
+        ours, theirs = (np.array([run[metric] for run in measured[n]]) for n in ("ours", rival))
+        cells = _spread(ours, metric), _spread(theirs, metric), _spread(ours / theirs, "ratio")
+        print(f"{metric:12}{cells[0]:>28}{cells[1]:>28}{cells[2]:>20}")
+
+
+def _spread(values, metric):
+    digits = ",.0f" if metric == "words/s" else ".2f" if metric == "ratio" else ".3f"
+    return f"{values.mean():{digits}} ({values.min():{digits}} to {values.max():{digits}})"
+
+
+def main():
+    """Compare with gensim on the whole corpus, with single pairs on a share of its paragraphs."""
+    paragraphs = [*data.load_wikitext2().train]
+    for part in data.load_imdb():
+        paragraphs += part.texts
+    compare(skipgram.read_corpus(paragraphs, min_count=10), "gensim", train_gensim)
+    share = skipgram.read_corpus(paragraphs[::SHARE], min_count=5)
+    compare(share, "pair by pair", train_pairs)
+
+
+if __name__ == "__main__":
+    main()
