@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from adjustText import adjust_text
+from matplotlib.colors import to_rgb
 
 
 def use_book_style():
@@ -79,10 +80,15 @@ def label_lines(ax):
             xytext=(8, (lowest - y) * 72 / ax.figure.dpi),
             textcoords="offset points",
             va="center",
-            color=line.get_color(),
+            color=_for_text(line.get_color()),
             annotation_clip=False,
         )
     return ax
+
+
+def _for_text(color):
+    """Darken a color of the palette until letters in it can be read on white."""
+    return tuple(0.65 * np.array(to_rgb(color)))
 
 
 def plot_words(points, words, groups=None, ax=None):
@@ -116,7 +122,7 @@ def plot_words(points, words, groups=None, ax=None):
     for group, marker in zip(dict.fromkeys(groups), "os^DvPX" * len(words), strict=False):
         rows = np.flatnonzero(groups == group)
         dots = ax.scatter(*points[rows].T, marker=marker, label=group)
-        color = dots.get_facecolor()[0]
+        color = _for_text(dots.get_facecolor()[0])
         labels += [ax.text(*points[row], words[row], color=color, fontsize=10) for row in rows]
     ax.margins(0.1)
     adjust_text(

@@ -4,6 +4,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from helpers import plotting
 from helpers.evidence import Estimate
@@ -85,6 +86,24 @@ def test_estimates_draw_their_intervals():
     assert [bar.get_width() for bar in ax.patches] == [0.5, 0.2]
     ends = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
     assert np.allclose(ends, [[0.4, 0.8], [0.1, 0.3]])
+
+
+def contrast_with_white(color):
+    """WCAG 2's contrast ratio."""
+    channels = np.array(to_rgb(color))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+
+
+def test_labels_in_every_color_can_be_read():
+    _, ax = plt.subplots()
+    groups = list("abcdefg")
+    plotting.plot_words(np.random.default_rng(0).normal(size=(7, 2)), groups, groups, ax=ax)
+    for number in range(7):
+        ax.plot([0, 1], [number, number], label=f"line {number}")
+    plotting.label_lines(ax)
+    assert len(ax.texts) == 14
+    assert min(contrast_with_white(text.get_color()) for text in ax.texts) > 4.5
 
 
 @pytest.mark.parametrize(
