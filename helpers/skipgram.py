@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from helpers.vectors import WordVectors
 
-ROW_LENGTH = 32  # words
+ROW_LENGTH = 24  # words
 ROWS_PER_BATCH = 32
 
 
@@ -155,7 +155,7 @@ def train_skipgram(
     window: int = 5,
     num_negatives: int = 5,
     sample: float = 1e-3,
-    learning_rate: float = 0.04,
+    learning_rate: float = 0.05,
     seed: int = 0,
 ) -> WordVectors:
     """Train word vectors on a corpus.

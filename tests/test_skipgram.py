@@ -53,7 +53,7 @@ def test_rows_thin_out_frequent_words_and_keep_the_order():
 
 def test_a_corpus_smaller_than_a_batch_is_refused():
     corpus = skipgram.read_corpus(["a b a"], min_count=1)
-    with pytest.raises(ValueError, match="one batch takes 1,024"):
+    with pytest.raises(ValueError, match="one batch takes 768"):
         skipgram.train_skipgram(corpus)
 
 
