@@ -11,11 +11,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.lib.stride_tricks import sliding_window_view
 
 from helpers.vectors import WordVectors
 
-ROW_LENGTH = 24  # words
-ROWS_PER_BATCH = 32
+ROW_LENGTH = 24  # words that are trained, beside those that are contexts only
+ROWS_PER_BATCH = 16
 
 
 class Corpus(NamedTuple):
@@ -66,85 +67,110 @@ def read_corpus(paragraphs: Iterable[str], min_count: int = 5) -> Corpus:
 
 
 class SkipGram(keras.Model):
-    """Two tables of vectors, for words and for contexts, and the loss that trains them.
-
-    Its input is an array of shape (rows, row length, 2): word ids, and paragraph ids.
+    """Two tables of vectors, for words and for contexts; called with rows, it returns their loss.
 
     Parameters
     ----------
-    counts : ndarray of int, shape (vocabulary size,)
-    dim : int
+    vocab_size, dim : int
     window : int
         How far a context word may be away; nearer ones weigh more.
     num_negatives : int
         For each pair.
     """
 
-    def __init__(self, counts, dim, window, num_negatives):
+    def __init__(self, vocab_size, dim, window, num_negatives):
         super().__init__()
         start = keras.initializers.RandomUniform(-0.5 / dim, 0.5 / dim)
-        self.word = keras.layers.Embedding(len(counts), dim, embeddings_initializer=start)
-        self.context = keras.layers.Embedding(len(counts), dim, embeddings_initializer="zeros")
+        self.word = keras.layers.Embedding(vocab_size, dim, embeddings_initializer=start)
+        self.context = keras.layers.Embedding(vocab_size, dim, embeddings_initializer="zeros")
         for table in (self.word, self.context):
             table.build()
-        self.num_negatives = num_negatives
-        self.noise = tf.constant(np.cumsum(counts**0.75) / np.sum(counts**0.75), tf.float32)
-        positions = np.arange(ROW_LENGTH)
-        distance = np.abs(positions[:, None] - positions)
+        self.window, self.num_negatives = window, num_negatives
+        positions = np.arange(ROW_LENGTH + 2 * window)
+        distance = np.abs(positions[window:-window, None] - positions)
         # word2vec weighs nearer words more, by a random reach; this is GloVe's 1 / distance.
         near = (distance > 0) & (distance <= window)
         weight = np.where(near, 1 / np.maximum(distance, 1), 0)
-        self.weight = tf.constant(weight, tf.float32)  # (row length, row length)
+        self.weight = tf.constant(weight, tf.float32)  # (row length, row length + 2 windows)
 
-    def call(self, inputs):
-        """Return the word vectors, shape (rows, row length, dim)."""
-        # `tf.gather` keeps the gradient sparse: only the rows that were read are updated.
-        return tf.gather(self.word.embeddings.value, inputs[..., 0])
-
-    def compute_loss(self, x, y=None, y_pred=None, sample_weight=None, training=True):
-        """Return the loss, summed over the pairs in the batch."""
-        word_ids, paragraph_ids = x[..., 0], x[..., 1]
-        contexts = tf.gather(self.context.embeddings.value, word_ids)
-        same_paragraph = paragraph_ids[:, :, None] == paragraph_ids[:, None, :]
+    def call(self, rows):
+        """Return the loss of a batch of rows (see `cut_rows`), summed over its pairs."""
+        inner = slice(self.window, -self.window)
+        word_ids, paragraph_ids, noise_ids = rows[..., 0], rows[..., 1], rows[:, inner, 2]
+        same_paragraph = paragraph_ids[:, inner, None] == paragraph_ids[:, None, :]
         pairs = self.weight * tf.cast(same_paragraph, tf.float32)
-        scores = tf.matmul(y_pred, contexts, transpose_b=True)  # (rows, row length, row length)
-        drawn = tf.searchsorted(self.noise, tf.random.uniform([tf.size(word_ids)]))
-        negatives = tf.gather(self.context.embeddings.value, tf.reshape(drawn, tf.shape(word_ids)))
-        noise_scores = tf.matmul(y_pred, negatives, transpose_b=True)
+        # `tf.gather` keeps the gradient sparse: only the rows that were read are updated.
+        words = tf.gather(self.word.embeddings.value, word_ids[:, inner])
+        contexts = tf.gather(self.context.embeddings.value, word_ids)
+        negatives = tf.gather(self.context.embeddings.value, noise_ids)
+        scores = tf.matmul(words, contexts, transpose_b=True)
+        noise_scores = tf.matmul(words, negatives, transpose_b=True)
         noise_loss = tf.reduce_mean(tf.nn.softplus(noise_scores), axis=-1)
         return tf.reduce_sum(pairs * tf.nn.softplus(-scores)) + self.num_negatives * tf.reduce_sum(
             tf.reduce_sum(pairs, axis=-1) * noise_loss
         )
 
 
-def cut_rows(corpus: Corpus, sample: float, rng: np.random.Generator) -> np.ndarray:
+def cut_rows(corpus: Corpus, window: int, sample: float, rng: np.random.Generator) -> np.ndarray:
     """Thin out the frequent words and cut what is left into rows, in random order.
 
     Parameters
     ----------
     corpus : Corpus
+    window : int
+        How many words each row holds on either side that are contexts only.
     sample : float
         A word of relative frequency f stays with probability sqrt(sample / f) + sample / f.
     rng : numpy.random.Generator
 
     Returns
     -------
-    ndarray of int32, shape (rows, row length, 2)
-        Word ids and paragraph ids; whole batches only.
+    ndarray of int32, shape (rows, row length + 2 windows, 3)
+        Word ids, paragraph ids, and the ids of random words (noise), which are drawn in
+        proportion to their counts to the power 0.75. The first and the last few words of the
+        whole text are in no row, or contexts only.
 
     Raises
     ------
     ValueError
-        When too few words are left for one batch.
+        When too few words are left for one row.
     """
     ratio = sample / (corpus.counts / corpus.counts.sum())
     stays = rng.random(len(corpus.word_ids)) < (np.sqrt(ratio) + ratio)[corpus.word_ids]
-    text = np.stack([corpus.word_ids[stays], corpus.paragraph_ids[stays]], axis=-1)
-    batch = ROW_LENGTH * ROWS_PER_BATCH
-    if len(text) < batch:
-        raise ValueError(f"{len(text):,} words are left of the corpus; one batch takes {batch:,}.")
-    rows = text[: len(text) // batch * batch].reshape(-1, ROW_LENGTH, 2)
-    return rows[rng.permutation(len(rows))]
+    share = np.cumsum(corpus.counts**0.75)
+    noise_ids = np.searchsorted(share, rng.random(stays.sum()) * share[-1])
+    columns = corpus.word_ids[stays], corpus.paragraph_ids[stays], noise_ids.astype(np.int32)
+    length = ROW_LENGTH + 2 * window
+    if len(noise_ids) < length:
+        raise ValueError(f"{len(noise_ids):,} words are left of the corpus; a row takes {length}.")
+    rows = sliding_window_view(np.stack(columns, axis=-1), length, axis=0)[::ROW_LENGTH]
+    return rows[rng.permutation(len(rows))].swapaxes(1, 2)
+
+
+def compile_training(model: SkipGram, optimizer: keras.Optimizer):
+    """Make a function that takes a step for each of many batches, in one compiled loop.
+
+    Parameters
+    ----------
+    model : SkipGram
+    optimizer : keras.Optimizer
+
+    Returns
+    -------
+    function of an array of shape (batches, rows per batch, row length + 2 windows, 3)
+        Each new shape is compiled anew, which takes a second or two.
+    """
+    optimizer.build(model.trainable_variables)
+
+    @tf.function(jit_compile=True)
+    def train(batches):
+        for rows in batches:  # TensorFlow turns this loop, too, into compiled code
+            with tf.GradientTape() as tape:
+                loss = model(rows)
+            tables = [variable.value for variable in model.trainable_variables]
+            optimizer.apply(tape.gradient(loss, tables), model.trainable_variables)
+
+    return train
 
 
 def train_skipgram(
@@ -155,7 +181,7 @@ def train_skipgram(
     window: int = 5,
     num_negatives: int = 5,
     sample: float = 1e-3,
-    learning_rate: float = 0.05,
+    learning_rate: float = 0.075,
     seed: int = 0,
 ) -> WordVectors:
     """Train word vectors on a corpus.
@@ -180,25 +206,23 @@ def train_skipgram(
     Raises
     ------
     ValueError
-        When the corpus is smaller than a batch.
+        When the corpus is smaller than a row.
     FloatingPointError
         When training diverged.
     """
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    model = SkipGram(corpus.counts, dim, window, num_negatives)
-    options = tf.data.Options()
-    options.autotune.enabled = False
+    model = SkipGram(len(corpus.words), dim, window, num_negatives)
     for epoch in range(epochs):
-        rows = cut_rows(corpus, sample, rng)
+        rows = cut_rows(corpus, window, sample, rng)
         if epoch == 0:
-            steps = epochs * len(rows) // ROWS_PER_BATCH
+            steps = -(-len(rows) // ROWS_PER_BATCH)
             rate = keras.optimizers.schedules.PolynomialDecay(
-                learning_rate, steps, learning_rate / 100
+                learning_rate, epochs * steps, learning_rate / 100
             )
-            model.compile(keras.optimizers.SGD(rate), steps_per_execution=16)
-        batches = tf.data.Dataset.from_tensor_slices(rows).batch(ROWS_PER_BATCH).prefetch(4)
-        model.fit(batches.with_options(options), shuffle=False, verbose=0)
+            train = compile_training(model, keras.optimizers.SGD(rate))
+        # Chance leaves a few words more or less in each epoch; a new shape would compile anew.
+        train(np.resize(rows, (steps, ROWS_PER_BATCH, *rows.shape[1:])))
     matrix = model.word.embeddings.numpy()
     if not np.isfinite(matrix).all():
         raise FloatingPointError(f"Training diverged; lower learning_rate from {learning_rate}.")

@@ -39,73 +39,110 @@ def made_up_corpus(num_words=200_000, half=150):
 
 
 def test_rows_thin_out_frequent_words_and_keep_the_order():
-    corpus = made_up_corpus()
-    rows = skipgram.cut_rows(corpus, 0.01, np.random.default_rng(1))
+    corpus, window = made_up_corpus(), 3
+    rows = skipgram.cut_rows(corpus, window, 0.01, np.random.default_rng(1))
     assert rows.dtype == np.int32
-    assert rows.shape[1:] == (skipgram.ROW_LENGTH, 2)
-    assert len(rows) % skipgram.ROWS_PER_BATCH == 0
+    assert rows.shape[1:] == (skipgram.ROW_LENGTH + 2 * window, 3)
+    trained = rows[:, window:-window]
     ratio = 0.01 / (corpus.counts[0] / corpus.counts.sum())
     stays = (np.sqrt(ratio) + ratio) * corpus.counts[0]
-    assert (rows[..., 0] == 0).sum() == pytest.approx(stays, rel=0.02)
+    assert (trained[..., 0] == 0).sum() == pytest.approx(stays, rel=0.02)
     assert (np.diff(rows[..., 1], axis=1) >= 0).all()  # paragraphs in order within a row
     assert (np.diff(rows[:, 0, 1]) < 0).any()  # the rows themselves are shuffled
 
 
-def test_a_corpus_smaller_than_a_batch_is_refused():
+def test_rows_overlap_by_their_contexts_and_lose_no_word():
+    numbers, window = np.arange(500, dtype=np.int32), 5
+    corpus = skipgram.Corpus([str(n) for n in numbers], np.ones(500, int), numbers, numbers // 50)
+    rows = skipgram.cut_rows(corpus, window, 1, np.random.default_rng(0))
+    trained = np.sort(rows[:, window:-window, 0].ravel())
+    np.testing.assert_array_equal(trained, window + np.arange(len(trained)))
+    assert 500 - len(trained) < skipgram.ROW_LENGTH + 2 * window
+    np.testing.assert_array_equal(np.unique(np.diff(rows[..., 0], axis=1)), [1])
+
+
+def test_a_corpus_smaller_than_a_row_is_refused():
     corpus = skipgram.read_corpus(["a b a"], min_count=1)
-    with pytest.raises(ValueError, match="one batch takes 768"):
+    with pytest.raises(ValueError, match="words are left of the corpus; a row takes 34"):
         skipgram.train_skipgram(corpus)
+
+
+def test_a_corpus_smaller_than_a_batch_trains():
+    corpus = skipgram.read_corpus(["a b " * 50], min_count=1)
+    trained = skipgram.train_skipgram(corpus, dim=4, epochs=1, sample=1, learning_rate=0.01)
+    assert trained.matrix.shape == (2, 4)
 
 
 def softplus(x):
     return np.log1p(np.exp(x))
 
 
-def test_loss_by_hand(monkeypatch):
-    window, num_negatives = 3, 5
-    monkeypatch.setattr(skipgram.tf.random, "uniform", lambda shape: tf.zeros(shape))
-    model = skipgram.SkipGram(np.array([4, 3, 2, 1]), 2, window, num_negatives)
+def test_loss_by_hand():
+    window, num_negatives, length = 3, 5, skipgram.ROW_LENGTH
+    model = skipgram.SkipGram(4, 2, window, num_negatives)
     rng = np.random.default_rng(0)
     word, context = rng.normal(size=(2, 4, 2)).astype(np.float32)
     model.word.embeddings.assign(word)
     model.context.embeddings.assign(context)
-    ids = rng.integers(4, size=(3, skipgram.ROW_LENGTH)).astype(np.int32)
+    ids, noise = rng.integers(4, size=(2, 3, length + 2 * window)).astype(np.int32)
     paragraphs = np.sort(rng.integers(5, size=ids.shape)).astype(np.int32)
     expected = 0
-    for row, numbers in zip(ids, paragraphs, strict=True):
-        for i in range(len(row)):
-            for j in range(max(0, i - window), min(len(row), i + window + 1)):
+    for row, numbers, drawn in zip(ids, paragraphs, noise, strict=True):
+        for i in range(window, window + length):
+            negative = [softplus(word[row[i]] @ context[k]) for k in drawn[window:-window]]
+            for j in range(i - window, i + window + 1):
                 if i != j and numbers[i] == numbers[j]:
-                    weight = model.weight.numpy()[i, j]
-                    assert weight == pytest.approx(pair_weight(abs(i - j)))
                     positive = softplus(-word[row[i]] @ context[row[j]])
-                    negative = softplus(word[row[i]] @ context[0])  # noise that is always word 0
-                    expected += weight * (positive + num_negatives * negative)
-    x = tf.constant(np.stack([ids, paragraphs], axis=-1))
-    assert float(model.compute_loss(x, y_pred=model(x))) == pytest.approx(expected, rel=1e-4)
-
-
-def pair_weight(distance):
-    return 1 / distance
+                    expected += (positive + num_negatives * np.mean(negative)) / abs(i - j)
+    rows = tf.constant(np.stack([ids, paragraphs, noise], axis=-1))
+    assert float(model(rows)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_noise_is_drawn_from_the_counts_to_the_three_quarters():
     counts = np.array([10_000, 1_000, 100, 10])
-    model = skipgram.SkipGram(counts, 2, 5, 5)
-    keras.utils.set_random_seed(0)
-    drawn = tf.searchsorted(model.noise, tf.random.uniform([200_000])).numpy()
+    word_ids = np.random.default_rng(0).permutation(np.repeat(np.arange(4, dtype=np.int32), counts))
+    corpus = skipgram.Corpus([*"abcd"], counts, word_ids, np.zeros_like(word_ids))
+    rng = np.random.default_rng(1)
+    rows = np.concatenate([skipgram.cut_rows(corpus, 5, 1, rng) for _ in range(20)])
+    drawn = rows[:, 5:-5, 2].ravel()
     expected = counts**0.75 / (counts**0.75).sum()
-    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 200_000, expected, atol=0.004)
+    np.testing.assert_allclose(np.bincount(drawn, minlength=4) / drawn.size, expected, atol=0.004)
 
 
-def test_only_the_rows_that_are_read_get_a_gradient():
-    model = skipgram.SkipGram(np.full(1_000, 5), 4, 5, 5)
-    x = tf.constant(np.full((2, skipgram.ROW_LENGTH, 2), 7, dtype=np.int32))
+def test_only_the_rows_that_are_read_are_trained():
+    model = skipgram.SkipGram(1_000, 4, 5, 5)
+    before = model.word.embeddings.numpy()
+    model.context.embeddings.assign(before)
+    rows = np.full((2, 1, skipgram.ROW_LENGTH + 10, 3), 7, dtype=np.int32)  # two batches of one
+    rows[..., 2] = 9
     with tf.GradientTape() as tape:
-        loss = model.compute_loss(x, y_pred=model(x))
-    for_words, for_contexts = tape.gradient(loss, [v.value for v in model.trainable_variables])
-    assert isinstance(for_words, tf.IndexedSlices) and isinstance(for_contexts, tf.IndexedSlices)
-    assert set(for_words.indices.numpy()) == {7}
+        loss = model(tf.constant(rows[0]))
+    for gradient in tape.gradient(loss, [v.value for v in model.trainable_variables]):
+        assert isinstance(gradient, tf.IndexedSlices)
+    skipgram.compile_training(model, keras.optimizers.SGD(0.01))(rows)
+    moved = [
+        (v.numpy() != before).any(axis=1) for v in (model.word.embeddings, model.context.embeddings)
+    ]
+    assert [np.flatnonzero(each).tolist() for each in moved] == [[7], [7, 9]]
+
+
+def test_the_compiled_loop_takes_the_steps_one_after_another():
+    rng = np.random.default_rng(0)
+    batches = rng.integers(20, size=(5, 2, skipgram.ROW_LENGTH + 4, 3)).astype(np.int32)
+    batches[..., 1] = 0
+    model, by_hand = (skipgram.SkipGram(20, 3, 2, 5) for _ in range(2))
+    start = rng.normal(size=(2, 20, 3)).astype(np.float32)
+    for each in (model, by_hand):
+        each.set_weights(start)
+    skipgram.compile_training(model, keras.optimizers.SGD(0.01))(batches)
+    for rows in batches:
+        with tf.GradientTape() as tape:
+            loss = by_hand(tf.constant(rows))
+        variables = by_hand.trainable_variables
+        for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+            variable.assign_sub(0.01 * tf.convert_to_tensor(gradient))
+    for one, other in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_words_of_the_same_contexts_come_together():

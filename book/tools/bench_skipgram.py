@@ -22,15 +22,13 @@ DIM = 100
 WINDOW = 5
 NUM_NEGATIVES = 5
 SAMPLE = 1e-3
-GENSIM_RATES = {"gensim, as it comes": 0.025, "gensim, tuned": 0.05}  # best of 0.025, 0.05, 0.075
+GENSIM_RATES = {"gensim, as it comes": 0.025, "gensim, tuned": 0.05}  # see chapter 8
 SHARE = 50  # of the paragraphs, every fiftieth: one pair at a time takes that long
 
 
-def sentences_of(corpus):
-    """Give the corpus as gensim takes it: a list of words for each paragraph."""
-    starts = np.flatnonzero(np.diff(corpus.paragraph_ids, prepend=-1))
-    words = np.array(corpus.words, dtype=object)[corpus.word_ids]
-    return [part.tolist() for part in np.split(words, starts[1:])]
+def paragraphs_of(corpus):
+    """Cut the word ids of the corpus into paragraphs."""
+    return np.split(corpus.word_ids, np.flatnonzero(np.diff(corpus.paragraph_ids)) + 1)
 
 
 def train_ours(corpus, seed):
@@ -44,7 +42,8 @@ def train_ours(corpus, seed):
 
 def train_gensim(corpus, seed, rate):
     """Train gensim's C code with two workers; seconds (without counting words) and vectors."""
-    sentences = sentences_of(corpus)
+    words = np.array(corpus.words, dtype=object)
+    sentences = [words[ids].tolist() for ids in paragraphs_of(corpus)]
     model = Word2Vec(
         vector_size=DIM,
         window=WINDOW,
@@ -76,9 +75,8 @@ def train_pairs(corpus, seed):
     score = keras.layers.Dot(axes=-1)([word(target), vector_of_context])
     model = keras.Model([target, context], score)
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
-    paragraphs = np.split(corpus.word_ids, np.flatnonzero(np.diff(corpus.paragraph_ids)) + 1)
     pairs, labels = [], []
-    for paragraph in paragraphs:
+    for paragraph in paragraphs_of(corpus):
         # Word 0 is padding to `skipgrams`.
         found = skipgrams(paragraph + 1, size + 1, WINDOW, NUM_NEGATIVES, sampling_table=table)
         pairs += found[0]
