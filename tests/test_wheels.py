@@ -252,7 +252,9 @@ print(folder, len((folder / "words.txt").read_text()))
 def test_interrupt_stops_pip_and_leaves_nothing(cache, index, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_TIMEOUT", "600")
     index.behavior = "hanging"
-    with start("wheels.fetch('toy')", tmp_path) as process:
+    # What a shell starts in the background ignores this signal, and so would its children.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    with start(f"{listen}\nwheels.fetch('toy')", tmp_path) as process:
         assert index.hanging.wait(60)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
