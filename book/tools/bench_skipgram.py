@@ -32,7 +32,7 @@ def paragraphs_of(corpus):
 
 
 def train_ours(corpus, seed):
-    """Train with `helpers.skipgram`; seconds and vectors."""
+    """Train with `helpers.skipgram`; seconds (compilation included) and vectors."""
     start = time.perf_counter()
     trained = skipgram.train_skipgram(
         corpus, DIM, EPOCHS, window=WINDOW, num_negatives=NUM_NEGATIVES, sample=SAMPLE, seed=seed
