@@ -99,10 +99,8 @@ class SkipGram(keras.Model):
         word_ids, paragraph_ids, noise_ids = rows[..., 0], rows[..., 1], rows[:, inner, 2]
         same_paragraph = paragraph_ids[:, inner, None] == paragraph_ids[:, None, :]
         pairs = self.weight * tf.cast(same_paragraph, tf.float32)
-        # `tf.gather` keeps the gradient sparse: only the rows that were read are updated.
-        words = tf.gather(self.word.embeddings.value, word_ids[:, inner])
-        contexts = tf.gather(self.context.embeddings.value, word_ids)
-        negatives = tf.gather(self.context.embeddings.value, noise_ids)
+        words, contexts = self.word(word_ids[:, inner]), self.context(word_ids)
+        negatives = self.context(noise_ids)
         scores = tf.matmul(words, contexts, transpose_b=True)
         noise_scores = tf.matmul(words, negatives, transpose_b=True)
         noise_loss = tf.reduce_mean(tf.nn.softplus(noise_scores), axis=-1)
@@ -137,8 +135,8 @@ def cut_rows(corpus: Corpus, window: int, sample: float, rng: np.random.Generato
     """
     ratio = sample / (corpus.counts / corpus.counts.sum())
     stays = rng.random(len(corpus.word_ids)) < (np.sqrt(ratio) + ratio)[corpus.word_ids]
-    share = np.cumsum(corpus.counts**0.75)
-    noise_ids = np.searchsorted(share, rng.random(stays.sum()) * share[-1])
+    noise = np.cumsum(corpus.counts**0.75)
+    noise_ids = np.searchsorted(noise, noise[-1] * rng.random(stays.sum()), side="right")
     columns = corpus.word_ids[stays], corpus.paragraph_ids[stays], noise_ids.astype(np.int32)
     length = ROW_LENGTH + 2 * window
     if len(noise_ids) < length:
@@ -167,8 +165,8 @@ def compile_training(model: SkipGram, optimizer: keras.Optimizer):
         for rows in batches:  # TensorFlow turns this loop, too, into compiled code
             with tf.GradientTape() as tape:
                 loss = model(rows)
-            tables = [variable.value for variable in model.trainable_variables]
-            optimizer.apply(tape.gradient(loss, tables), model.trainable_variables)
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
 
     return train
 
@@ -189,7 +187,7 @@ def train_skipgram(
     Parameters
     ----------
     corpus : Corpus
-        See `read_corpus`.
+        See `read_corpus`. If it fills less than a batch of rows, its rows repeat.
     dim : int
         Length of a vector.
     epochs : int
@@ -198,6 +196,7 @@ def train_skipgram(
     learning_rate : float
         For one pair, at the start; it falls linearly to a hundredth.
     seed : int
+        Also sets the global seeds of Python, NumPy and Keras.
 
     Returns
     -------

@@ -117,7 +117,7 @@ def test_only_the_rows_that_are_read_are_trained():
     rows[..., 2] = 9
     with tf.GradientTape() as tape:
         loss = model(tf.constant(rows[0]))
-    for gradient in tape.gradient(loss, [v.value for v in model.trainable_variables]):
+    for gradient in tape.gradient(loss, model.trainable_variables):
         assert isinstance(gradient, tf.IndexedSlices)
     skipgram.compile_training(model, keras.optimizers.SGD(0.01))(rows)
     moved = [
@@ -143,6 +143,29 @@ def test_the_compiled_loop_takes_the_steps_one_after_another():
             variable.assign_sub(0.01 * tf.convert_to_tensor(gradient))
     for one, other in zip(model.get_weights(), by_hand.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_the_rate_falls_to_a_hundredth_over_batches_of_one_shape(monkeypatch):
+    compile_training, rates, shapes = skipgram.compile_training, [], []
+
+    def watched(model, optimizer):
+        train = compile_training(model, optimizer)
+
+        def train_and_note(batches):
+            rates.append(float(optimizer.learning_rate))
+            train(batches)
+            rates.append(float(optimizer.learning_rate))
+            shapes.append(batches.shape)
+
+        return train_and_note
+
+    monkeypatch.setattr(skipgram, "compile_training", watched)
+    settings = {"dim": 4, "epochs": 3, "window": 5, "learning_rate": 0.02}
+    skipgram.train_skipgram(made_up_corpus(20_000), sample=0.01, **settings)
+    assert len(set(shapes)) == 1
+    assert shapes[0][1:] == (skipgram.ROWS_PER_BATCH, skipgram.ROW_LENGTH + 10, 3)
+    line = 0.02 + (0.0002 - 0.02) * np.array([0, 1, 1, 2, 2, 3]) / 3
+    np.testing.assert_allclose(rates, line, rtol=1e-3)
 
 
 def test_words_of_the_same_contexts_come_together():
