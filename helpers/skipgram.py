@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from helpers.vectors import WordVectors
 
 ROW_LENGTH = 24  # words that are trained, beside those that are contexts only
-ROWS_PER_BATCH = 16
+ROWS_PER_BATCH = 4
 
 
 class Corpus(NamedTuple):
@@ -88,21 +88,22 @@ class SkipGram(keras.Model):
         self.window, self.num_negatives = window, num_negatives
         positions = np.arange(ROW_LENGTH + 2 * window)
         distance = np.abs(positions[window:-window, None] - positions)
-        # word2vec weighs nearer words more, by a random reach; this is GloVe's 1 / distance.
+        # The share of the time that word2vec, which draws a reach for each word, uses a pair.
         near = (distance > 0) & (distance <= window)
-        weight = np.where(near, 1 / np.maximum(distance, 1), 0)
+        weight = np.where(near, (window + 1 - distance) / window, 0)
         self.weight = tf.constant(weight, tf.float32)  # (row length, row length + 2 windows)
 
     def call(self, rows):
         """Return the loss of a batch of rows (see `cut_rows`), summed over its pairs."""
         inner = slice(self.window, -self.window)
-        word_ids, paragraph_ids, noise_ids = rows[..., 0], rows[..., 1], rows[:, inner, 2]
+        word_ids, paragraph_ids = rows[..., 0], rows[..., 1]
+        noise_ids = tf.reshape(rows[:, inner, 2], [-1])  # all words of the batch share them
         same_paragraph = paragraph_ids[:, inner, None] == paragraph_ids[:, None, :]
         pairs = self.weight * tf.cast(same_paragraph, tf.float32)
         words, contexts = self.word(word_ids[:, inner]), self.context(word_ids)
         negatives = self.context(noise_ids)
         scores = tf.matmul(words, contexts, transpose_b=True)
-        noise_scores = tf.matmul(words, negatives, transpose_b=True)
+        noise_scores = tf.tensordot(words, negatives, [[2], [1]])
         noise_loss = tf.reduce_mean(tf.nn.softplus(noise_scores), axis=-1)
         return tf.reduce_sum(pairs * tf.nn.softplus(-scores)) + self.num_negatives * tf.reduce_sum(
             tf.reduce_sum(pairs, axis=-1) * noise_loss

@@ -87,13 +87,15 @@ def test_loss_by_hand():
     ids, noise = rng.integers(4, size=(2, 3, length + 2 * window)).astype(np.int32)
     paragraphs = np.sort(rng.integers(5, size=ids.shape)).astype(np.int32)
     expected = 0
-    for row, numbers, drawn in zip(ids, paragraphs, noise, strict=True):
+    shared = noise[:, window:-window].ravel()
+    for row, numbers in zip(ids, paragraphs, strict=True):
         for i in range(window, window + length):
-            negative = [softplus(word[row[i]] @ context[k]) for k in drawn[window:-window]]
+            negative = [softplus(word[row[i]] @ context[k]) for k in shared]
             for j in range(i - window, i + window + 1):
                 if i != j and numbers[i] == numbers[j]:
                     positive = softplus(-word[row[i]] @ context[row[j]])
-                    expected += (positive + num_negatives * np.mean(negative)) / abs(i - j)
+                    weight = (window + 1 - abs(i - j)) / window
+                    expected += weight * (positive + num_negatives * np.mean(negative))
     rows = tf.constant(np.stack([ids, paragraphs, noise], axis=-1))
     assert float(model(rows)) == pytest.approx(expected, rel=1e-4)
 

@@ -7,6 +7,7 @@ corpus, WikiText-2 and the IMDB reviews. Nothing else should run on the machine 
 
 import time
 from functools import partial
+from itertools import product
 
 import keras
 import numpy as np
@@ -117,15 +118,15 @@ def quality(trained, similarity=("wordsim353", "simlex999", "men"), analogies="g
 
 def tune(corpus, trainers):
     """Choose each trainer's rate by MTurk and Microsoft's analogies, which `compare` leaves out."""
-    chosen, scores = {}, {}
+    runs = []
     for name, train in trainers.items():
-        for rate in tqdm(RATES, desc=f"rates of {name}"):
-            _, trained = train(corpus, SEEDS[0], rate)
-            scores[name, rate] = quality(trained, ["mturk"], "msr")
-        sums = [sum(scores[name, rate].values()) for rate in RATES]
-        chosen[name] = RATES[int(np.argmax(sums))]
-    print(f"\nTuning on {len(corpus.word_ids):,} words, one seed; chosen: {chosen}")
-    print(pd.DataFrame(scores).T.round(3).to_string())
+        for rate, seed in tqdm([*product(RATES, SEEDS)], desc=f"rates of {name}", unit="run"):
+            scores = quality(train(corpus, seed, rate)[1], ["mturk"], "msr")
+            runs.append({"": name, "rate": rate, **scores, "sum": sum(scores.values())})
+    table = pd.DataFrame(runs).groupby(["", "rate"], sort=False).mean()
+    chosen = {name: float(table.loc[name]["sum"].idxmax()) for name in trainers}
+    print(f"\nTuning on {len(corpus.word_ids):,} words, {len(SEEDS)} seeds; chosen: {chosen}")
+    print(table.round(3).to_string())
     return chosen
 
 
