@@ -42,7 +42,7 @@ data: $(READY) ## Fetch all the data ahead, for a classroom or a plane
 portability: $(READY) data ## Repeat the chapters as other processors would compute them
 	TF_ENABLE_ONEDNN_OPTS=0 $(BIN)/python -m pytest --nbval chapters
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest --nbval chapters
-	ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 \
+	OPENBLAS_CORETYPE=Nehalem ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 \
 	  $(BIN)/python -m pytest --nbval chapters
 
 bench: $(READY) data ## Measure the skip-gram trainer against gensim's (about twenty minutes)
