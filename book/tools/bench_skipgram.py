@@ -16,7 +16,7 @@ import tensorflow as tf
 from gensim.models import Word2Vec
 from tqdm import tqdm
 
-from helpers import data, skipgram, vectors
+from helpers import data, scores, skipgram, vectors
 
 SEEDS = (1, 2, 3)
 EPOCHS = 5
@@ -103,15 +103,14 @@ def train_pairs(corpus, seed):
 def quality(trained, similarity=("wordsim353", "simlex999", "men"), analogies="google"):
     """Score vectors on similarity sets (Spearman) and on analogies (share right)."""
     scores = {
-        name: vectors.rank_correlation(trained, data.load_similarity(name))[0]
-        for name in similarity
+        name: scores.rank_correlation(trained, data.load_similarity(name))[0] for name in similarity
     }
     questions = [
         question
         for question in data.load_analogies(analogies)
         if all(word.lower() in trained for word in question[1:])
     ]
-    answers = vectors.answer_analogies(trained, questions)
+    answers = scores.answer_analogies(trained, questions)
     right = [a == question.d.lower() for a, question in zip(answers, questions, strict=True)]
     return scores | {f"{analogies} analogies": float(np.mean(right))}
 
