@@ -4,20 +4,24 @@ Every function draws one message into `ax` (a new figure's axes if none is given
 so that a chapter can add its own title, labels and notes.
 """
 
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from adjustText import adjust_text
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from numpy.typing import ArrayLike
 
 
-def use_book_style():
+def use_book_style() -> None:
     """Apply the book's one style file; the setup cell of every chapter calls this."""
     plt.style.use(Path(__file__).with_name("book.mplstyle"))
 
 
-def plot_history(history, metric="accuracy", ax=None):
+def plot_history(history: Any, metric: str = "accuracy", ax: Axes | None = None) -> Axes:
     """Draw a metric on training and validation data over the epochs, and mark the best epoch.
 
     Parameters
@@ -52,7 +56,7 @@ def plot_history(history, metric="accuracy", ax=None):
     return label_lines(ax)
 
 
-def label_lines(ax):
+def label_lines(ax: Axes) -> Axes:
     """Write each labeled line's label at its right end, in its color, labels kept apart.
 
     Call it last, when scales and limits are set.
@@ -86,12 +90,17 @@ def label_lines(ax):
     return ax
 
 
-def _for_text(color):
+def _for_text(color: Any) -> tuple[float, ...]:
     """Darken a color of the palette until letters in it can be read on white."""
     return tuple(0.65 * np.array(to_rgb(color)))
 
 
-def plot_words(points, words, groups=None, ax=None):
+def plot_words(
+    points: ArrayLike,
+    words: Sequence[str],
+    groups: Sequence[Hashable] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw words as labeled points in the plane, with labels that do not cover each other.
 
     Parameters
@@ -134,7 +143,7 @@ def plot_words(points, words, groups=None, ax=None):
     return ax
 
 
-def plot_similarity(matrix, words, ax=None):
+def plot_similarity(matrix: ArrayLike, words: Sequence[str], ax: Axes | None = None) -> Axes:
     """Draw a matrix of cosine similarities as a heat map, with the numbers written in.
 
     Parameters
@@ -172,7 +181,7 @@ def plot_similarity(matrix, words, ax=None):
     return ax
 
 
-def plot_seed_band(x, values, label, ax=None):
+def plot_seed_band(x: ArrayLike, values: ArrayLike, label: str, ax: Axes | None = None) -> Axes:
     """Draw a curve measured with several seeds: the mean, and the range from lowest to highest.
 
     Parameters
@@ -204,13 +213,13 @@ def plot_seed_band(x, values, label, ax=None):
     return ax
 
 
-def plot_estimates(estimates, ax=None):
-    """Draw estimates as bars with their 95 % intervals, the values written beside them.
+def plot_estimates(estimates: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
+    """Draw estimates as dots with their intervals, the values written beside them.
 
     Parameters
     ----------
-    estimates : dict of str to helpers.evidence.Estimate
-        Drawn from top to bottom.
+    estimates : dict of str to sequence of float
+        Value, low and high end, as in `helpers.evidence.Estimate`; drawn from top to bottom.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -218,28 +227,21 @@ def plot_estimates(estimates, ax=None):
     matplotlib.axes.Axes
     """
     ax = ax or plt.subplots(figsize=(6.4, 0.8 + 0.42 * len(estimates)))[1]
-    values, lows, highs = np.transpose([*estimates.values()])
+    values, lows, highs = np.transpose([each[:3] for each in estimates.values()])
     positions = np.arange(len(estimates))
-    ax.barh(
-        positions,
-        values,
-        xerr=[values - lows, highs - values],
-        capsize=4,
-        height=0.6,
-        color="#56B4E9",
-        ecolor="#222222",
-    )
+    errors = [values - lows, highs - values]
+    ax.errorbar(values, positions, xerr=errors, fmt="o", ms=7, capsize=4, color="#0072B2")
     for position, value, high in zip(positions, values, highs, strict=True):
         ax.annotate(
             f"{value:.3f}",
-            (max(high, 0), position),
+            (high, position),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             fontsize=10,
         )
     ax.set_yticks(positions, [*estimates])
-    ax.invert_yaxis()
+    ax.set_ylim(len(estimates) - 0.5, -0.5)
     ax.grid(False, axis="y")
     ax.margins(x=0.12)
     return ax

@@ -83,7 +83,7 @@ def test_seed_band_spans_lowest_to_highest():
 
 def test_estimates_draw_their_intervals():
     ax = plotting.plot_estimates({"a": Estimate(0.5, 0.4, 0.8), "b": Estimate(0.2, 0.1, 0.3)})
-    assert [bar.get_width() for bar in ax.patches] == [0.5, 0.2]
+    assert ax.lines[0].get_xydata().tolist() == [[0.5, 0], [0.2, 1]]
     ends = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
     assert np.allclose(ends, [[0.4, 0.8], [0.1, 0.3]])
 
