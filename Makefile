@@ -4,7 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help book test lab run data portability bench lock clean
+# CHAPTER=05 means chapter 5: its evidence notebook, which runs first, and the chapter.
+ifdef CHAPTER
+NOTEBOOKS := $(wildcard book/evidence/$(CHAPTER)-*.ipynb chapters/$(CHAPTER)-*.ipynb)
+ifeq ($(NOTEBOOKS),)
+$(error No notebook is called $(CHAPTER)-...: name a chapter by two digits, such as CHAPTER=05)
+endif
+TESTS := tests/test_chapters.py tests/test_site.py $(NOTEBOOKS) -k "$(CHAPTER)-"
+endif
+
+.PHONY: help book test lab run data reseed portability bench report lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -21,32 +30,40 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 book: $(READY) ## Build the site from the stored outputs into _build/html
+	@$(BIN)/python -m book.tools.contents
 	$(BIN)/jupyter-book build . --builder html -W -n --keep-going --quiet
 	@$(BIN)/python book/tools/check_site.py
 
-test: $(READY) data ## Run every test: ruff, helpers, chapters (nbval, strict), site
+test: $(READY) data ## Run every test: ruff, imports, helpers, notebooks (nbval, strict), site; or CHAPTER=05
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --nbval
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m pytest --nbval --junitxml=_build/tests.xml $(TESTS)
 
 lab: $(READY) ## Open the chapters in JupyterLab
-	$(BIN)/jupyter lab chapters
+	$(BIN)/jupyter lab --LabApp.app_settings_dir=book/lab --LabApp.default_url=/lab/tree/chapters
 
-run: $(READY) data ## Execute chapters again and store their outputs: one with CHAPTER=03, or all
-	$(BIN)/python book/tools/run_chapters.py $(CHAPTER)
+run: $(READY) data ## Execute notebooks again and store their outputs: CHAPTER=05, or all
+	$(BIN)/python -m book.tools.run_notebooks $(CHAPTER)
 
-data: $(READY) ## Fetch all the data ahead, for a classroom or a plane
-	$(BIN)/python -m helpers.data
+data: $(READY) ## Fetch all the data ahead, for a classroom or a plane, or that of CHAPTER=05
+	$(BIN)/python -m helpers.data $(NOTEBOOKS)
+
+reseed: $(READY) data ## See whether verdicts stand under other seeds: SEEDS=3, CHAPTER=05 or all
+	$(BIN)/python -m book.tools.reseed --seeds $(or $(SEEDS),3) $(CHAPTER)
 
 # Each line stands in for a processor other than the one that stored the outputs.
-portability: $(READY) data ## Repeat the chapters as other processors would compute them
-	TF_ENABLE_ONEDNN_OPTS=0 $(BIN)/python -m pytest --nbval chapters
-	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pytest --nbval chapters
-	OPENBLAS_CORETYPE=Nehalem ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 \
-	  $(BIN)/python -m pytest --nbval chapters
+portability: NBVAL = $(BIN)/python -m pytest --nbval $(or $(NOTEBOOKS),chapters book/evidence)
+portability: $(READY) data ## Repeat the notebooks as other processors would compute them; or CHAPTER=05
+	TF_ENABLE_ONEDNN_OPTS=0 $(NBVAL)
+	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(NBVAL)
+	OPENBLAS_CORETYPE=Nehalem ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(NBVAL)
 
 bench: $(READY) data ## Measure the skip-gram trainer against gensim's (about twenty minutes)
 	$(BIN)/python book/tools/bench_skipgram.py
+
+report: $(READY) ## Print words, lines and seconds of each notebook
+	@$(BIN)/python -m book.tools.report
 
 lock: $(READY) ## Renew requirements.lock from requirements.txt
 	$(BIN)/python -m pip install --quiet --target $(VENV)/uv uv==0.13.9

@@ -138,6 +138,7 @@ def plot_words(
         labels,
         ax=ax,
         expand=(1.2, 1.6),
+        iter_lim=300,  # by steps, not by the clock: the same picture on a slow machine
         arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.6},
     )
     return ax

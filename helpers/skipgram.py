@@ -5,7 +5,7 @@ Chapter 8 teaches it, step by step; later chapters train with it.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import keras
@@ -78,7 +78,7 @@ class SkipGram(keras.Model):
         For each pair.
     """
 
-    def __init__(self, vocab_size, dim, window, num_negatives):
+    def __init__(self, vocab_size: int, dim: int, window: int, num_negatives: int) -> None:
         super().__init__()
         start = keras.initializers.RandomUniform(-0.5 / dim, 0.5 / dim)
         self.word = keras.layers.Embedding(vocab_size, dim, embeddings_initializer=start)
@@ -93,7 +93,7 @@ class SkipGram(keras.Model):
         weight = np.where(near, (window + 1 - distance) / window, 0)
         self.weight = tf.constant(weight, tf.float32)  # (row length, row length + 2 windows)
 
-    def call(self, rows):
+    def call(self, rows: tf.Tensor) -> tf.Tensor:
         """Return the loss of a batch of rows (see `cut_rows`), summed over its pairs."""
         inner = slice(self.window, -self.window)
         word_ids, paragraph_ids = rows[..., 0], rows[..., 1]
@@ -146,7 +146,7 @@ def cut_rows(corpus: Corpus, window: int, sample: float, rng: np.random.Generato
     return rows[rng.permutation(len(rows))].swapaxes(1, 2)
 
 
-def compile_training(model: SkipGram, optimizer: keras.Optimizer):
+def compile_training(model: SkipGram, optimizer: keras.Optimizer) -> Callable[[np.ndarray], None]:
     """Make a function that takes a step for each of many batches, in one compiled loop.
 
     Parameters
@@ -162,7 +162,7 @@ def compile_training(model: SkipGram, optimizer: keras.Optimizer):
     optimizer.build(model.trainable_variables)
 
     @tf.function(jit_compile=True)
-    def train(batches):
+    def train(batches: tf.Tensor) -> None:
         for rows in batches:  # TensorFlow turns this loop, too, into compiled code
             with tf.GradientTape() as tape:
                 loss = model(rows)

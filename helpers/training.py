@@ -147,10 +147,11 @@ def train_averages(
     `Dense(classes)`, trained by Adam. A row of shares times the table *is* the average of a
     text's embeddings, so SciPy's sparse product stands in for the layer; the tables of all
     dimensions lie side by side in one. (Adam meets the summed gradient of a row. In Keras 3.15
-    it squares the pieces of a word that occurs several times in a batch one by one.) The networks share the batches and no weight. Training
-    goes on until no network has gained on the validation texts for `patience` epochs; a network
-    is judged after its best epoch, and of a run's networks of one dimension the one with the
-    best rate is kept.
+    it squares the pieces of a word that occurs several times in a batch one by one.)
+
+    The networks share the batches and no weight. Training goes on until no network has gained on
+    the validation texts for `patience` epochs; a network is judged after its best epoch, and of a
+    run's networks of one dimension the one with the best rate is kept.
 
     Parameters
     ----------

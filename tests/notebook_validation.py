@@ -3,18 +3,22 @@
 ``python -m pytest --nbval chapters`` runs every cell and compares its outputs with the stored
 ones. nbval compares text only; here a cell may declare how far its decimals may drift, in its
 metadata as ``"tolerance": {"rtol": 0.02, "atol": 0.01}``. A fresh decimal may then differ from
-the stored one by ``atol + rtol * abs(stored)``. A decimal is a number with a point or an
-exponent. Integers and all other text stay exact, as does everything in cells that declare
-nothing. Figures are not compared, but must be there on both sides.
+the stored one by ``atol + rtol * abs(stored)``. Measured times take ``{"factor": 3}`` instead: a
+fresh decimal has the stored one's sign and lies between a third and three times of it. A decimal
+is a number with a point or an exponent. Integers and all other text stay exact, as does
+everything in cells that declare nothing. Figures are not compared, but must be there on both
+sides.
 
-Cells that were never executed fail, and so does any text on stderr. What native libraries write
-past Python into the process's stderr, such as TensorFlow's start-up lines, never arrives here:
-ipykernel leaves that alone under pytest.
+Cells that were never executed fail, and so do any text on stderr, and the cell with which a
+notebook exceeds its time limit. What native libraries write past Python into the process's
+stderr, such as TensorFlow's start-up lines, never arrives here: ipykernel leaves that alone under
+pytest.
 """
 
 import json
 import math
 import re
+import time
 
 import pytest
 from nbval.plugin import IPyNbCell, coalesce_streams
@@ -34,6 +38,9 @@ def is_decimal(number):
 def is_close(stored, fresh, tolerance):
     if stored == fresh or (math.isnan(stored) and math.isnan(fresh)):
         return True
+    if "factor" in tolerance:
+        low, high = sorted((stored / tolerance["factor"], stored * tolerance["factor"]))
+        return low <= fresh <= high
     allowed = tolerance.get("atol", 0) + tolerance.get("rtol", 0) * abs(stored)
     # 0.88 - 0.87 is a little more than 0.01 in binary.
     return abs(fresh - stored) <= allowed * (1 + 1e-9) + 1e-12 * bool(allowed)
@@ -150,11 +157,16 @@ def describe_differences(stored_outputs, fresh_outputs, tolerance):
 def read_tolerance(metadata):
     """Return a cell's declared tolerance, empty if there is none; raise ValueError if odd."""
     tolerance = metadata.get("tolerance", {})
-    if not isinstance(tolerance, dict) or not all(
-        name in ("rtol", "atol") and type(value) in (int, float) and 0 <= value < math.inf
-        for name, value in tolerance.items()
+    if (
+        not isinstance(tolerance, dict)
+        or not (tolerance.keys() <= {"rtol", "atol"} or tolerance.keys() == {"factor"})
+        or not all(type(v) in (int, float) and 0 <= v < math.inf for v in tolerance.values())
+        or tolerance.get("factor", 1) < 1
     ):
-        raise ValueError(f"tolerance takes rtol and atol, numbers from 0: not {tolerance!r}")
+        raise ValueError(
+            "tolerance takes rtol and atol, numbers from 0, or factor, a number from 1: "
+            f"not {tolerance!r}"
+        )
     return tolerance
 
 
@@ -171,16 +183,26 @@ def compare_outputs(item, fresh_outputs, stored_outputs, skip_compare=None):
 IPyNbCell.compare_outputs = compare_outputs
 
 
+def pytest_addoption(parser):
+    parser.addini("notebook_seconds", "How long all cells of a notebook may take", default="300")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Fail notebook cells that nbval would pass: never executed, or tagged and not raising.
+    """Fail notebook cells that nbval would pass: never executed, not raising, or too slow.
 
     That comes after the run, so that the cells below find what this one defines.
     """
     if not isinstance(item, IPyNbCell):
         return (yield)
     item.output_timeout = OUTPUT_TIMEOUT
+    started = time.perf_counter()
     result = yield
+    before = getattr(item.parent, "seconds", 0)
+    item.parent.seconds = before + time.perf_counter() - started
+    limit = float(item.config.getini("notebook_seconds"))
+    if before <= limit < item.parent.seconds:
+        item.raise_cell_error(f"With this cell the notebook takes more than {limit:g} seconds")
     cell = item.cell
     if cell.source.strip() and cell.execution_count is None:
         item.raise_cell_error("The stored cell was never executed")

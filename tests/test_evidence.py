@@ -20,7 +20,9 @@ def catalogue(tmp_path, monkeypatch):
         design = {"wording": "Cats are near dogs.", "measure": "share in order", **design}
         if not {"at_least", "at_most"} & design.keys():
             design["at_least"] = 0.75
-        lines = [f"{key} = " + json.dumps(value).replace('":', '" =') for key, value in design.items()]
+        lines = [
+            f"{key} = " + json.dumps(value).replace('":', '" =') for key, value in design.items()
+        ]
         previous = path.read_text() if path.exists() else ""
         path.write_text(previous + "\n".join([f'["{claim_id}"]', *lines, ""]))
         evidence._read_catalogue.cache_clear()

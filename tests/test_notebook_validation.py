@@ -1,6 +1,5 @@
-"""Plant wrong notebooks and see each caught: by nbval as configured here, and by run_chapters."""
+"""Plant wrong notebooks and see each caught by nbval as configured here."""
 
-import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -9,9 +8,8 @@ from typing import NamedTuple
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from book.tools import run_chapters
 from tests import notebook_validation
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +49,7 @@ def verdict(value, seeds=5, wording="holds"):
 FIGURE = {"image/png": PNG, "text/plain": "<Figure size 640x480 with 1 Axes>"}
 LOSSES = "   epoch   loss\n0      1 0.6931\n1      2 0.5000\n"
 ONE_PERCENT = {"tolerance": {"rtol": 0.01}}
+FACTOR = {"tolerance": {"factor": 3}}
 RAISES = {"tags": ["raises-exception"]}
 
 
@@ -85,6 +84,10 @@ PLANTED = {
     "drift, undeclared": Planted("print(0.6931)", [stdout("0.6911\n")], "declares no tolerance"),
     "drift inside": Planted("print(0.6931)", [stdout("0.6911\n")], None, ONE_PERCENT),
     "drift outside": Planted("print(0.6931)", [stdout("0.6831\n")], "beyond", ONE_PERCENT),
+    "time inside": Planted("print('took 0.5 s')", [stdout("took 1.4 s\n")], None, FACTOR),
+    "time outside": Planted(
+        "print('took 0.5 s')", [stdout("took 1.6 s\n")], "1.6 is stored", FACTOR
+    ),
     "drift inside a table": Planted(
         f"print({LOSSES.replace('0.5000', '0.5001')!r}, end='')",
         [stdout(LOSSES)],
@@ -154,6 +157,12 @@ PLANTED = {
     "warning": Planted("import warnings\nwarnings.warn('careful')", [], "UserWarning: careful"),
     "odd tolerance": Planted(
         "print(0.5)", [stdout("0.5\n")], "tolerance takes", {"tolerance": {"rel": 0.01}}
+    ),
+    "two kinds of tolerance": Planted(
+        "print(0.5)", [stdout("0.5\n")], "tolerance takes", {"tolerance": {"factor": 3, "atol": 0}}
+    ),
+    "factor below 1": Planted(
+        "print(0.5)", [stdout("0.5\n")], "tolerance takes", {"tolerance": {"factor": 0.5}}
     ),
 }
 
@@ -249,100 +258,31 @@ def test_absolute_tolerance_includes_its_end():
     assert compare("0.87", "0.89", {"atol": 0.01})
 
 
-# Running chapters
-
-
-def plant(folder, *sources, **metadata):
-    """Write a chapter as an editor might leave it."""
-    notebook = new_notebook(cells=[new_markdown_cell("# Größe"), *map(new_code_cell, sources)])
-    notebook.cells[1].metadata.update(metadata)
-    notebook.metadata = {"widgets": {}, "language_info": {"name": "python", "version": "3.9"}}
-    path = folder / "03-size.ipynb"
-    nbformat.write(notebook, path)
-    return path
-
-
-def test_run_stores_the_normal_form_and_a_second_run_changes_nothing(tmp_path, capsys, monkeypatch):
-    # A reader's shell does not have it; run_chapters has to set it for the kernel.
-    monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    path = plant(
-        tmp_path,
-        f"import os\nprint('a', flush=True)\n_ = os.write(2, {NATIVE_LINE.encode()})\nprint('b')",
-        "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])",
-        "1 / 0",
-        tags=["setup"],
-        collapsed=True,
-    )
-    notebook = nbformat.read(path, 4)
-    notebook.cells[3].metadata["tags"] = ["raises-exception"]
-    nbformat.write(notebook, path)
-    doubled = path.read_text("utf-8").replace(notebook.cells[2].id, notebook.cells[1].id)
-    path.write_text(doubled, "utf-8")
-
-    assert run_chapters.main(["3"], tmp_path) == 0
-    assert "03-size: " in capsys.readouterr().out
-    first = path.read_bytes()
-    assert run_chapters.main([], tmp_path) == 0
-    assert path.read_bytes() == first
-
-    text = first.decode()
-    assert "Größe" in text
-    assert text.endswith("}\n")
-    assert str(ROOT) not in text and sys.prefix not in text
-    notebook = nbformat.reads(text, 4)
-    nbformat.validate(notebook)
-    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    assert notebook.metadata.language_info == {"name": "python"}
-    assert notebook.metadata.keys() == {"kernelspec", "language_info"}
-    code = notebook.cells[1:]
-    assert [cell.execution_count for cell in code] == [1, 2, 3]
-    assert len({cell.id for cell in notebook.cells}) == 4
-    assert code[0].metadata == {"tags": ["setup"]}
-    assert code[0].outputs == [stdout("a\nb\n")]
-    assert "image/png" in code[1].outputs[0].data
-    assert code[2].outputs[0].traceback == ["ZeroDivisionError: division by zero"]
-    assert [item.name for item in tmp_path.iterdir()] == [path.name]
-
-
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("stored", "fresh", "passes"),
     [
-        ("1 / 0", "ZeroDivisionError: division by zero"),
-        ("import warnings\nwarnings.warn('careful')", "UserWarning: careful"),
-        ("object()", "memory address"),
-        ("import os\nos._exit(1)", "Kernel died"),
+        ("1.5", "0.6", True),
+        ("1.5", "0.4", False),
+        ("1.5", "4.4", True),
+        ("1.5", "4.6", False),
+        ("-1.5", "-4.4", True),
+        ("-1.5", "-4.6", False),
+        ("0.5", "-0.5", False),
+        ("0.0", "0.0", True),
+        ("0.0", "0.1", False),
+        ("3", "4", False),
+        ("cat 0.5", "dog 0.5", False),
     ],
 )
-def test_failed_run_leaves_the_file_as_it_was(tmp_path, capsys, source, message):
-    path = plant(tmp_path, "x = 1", source)
-    before = path.read_bytes()
-    assert run_chapters.main(["03"], tmp_path) == 1
-    assert path.read_bytes() == before
-    shown = capsys.readouterr().err
-    assert "03-size, code cell 2" in shown
-    assert message in shown
+def test_factor(stored, fresh, passes):
+    difference = notebook_validation.difference_in_text(stored, fresh, {"factor": 3})
+    assert (difference is None) == passes
 
 
-def test_exception_that_was_announced_and_does_not_come_is_a_complaint():
-    cell = new_code_cell("None", metadata=RAISES)
-    assert run_chapters.unclean_outputs(cell) == [
-        "it is tagged raises-exception and raises nothing"
-    ]
-
-
-@pytest.mark.parametrize("wrong", ["7", "three", ""])
-def test_wrong_chapter_lists_the_chapters(tmp_path, capsys, wrong):
-    plant(tmp_path, "1")
-    assert run_chapters.main([wrong], tmp_path) == 2
-    shown = capsys.readouterr().err
-    assert repr(wrong) in shown
-    assert "03-size" in shown
-
-
-def test_command_line_knows_its_chapters():
-    script = ROOT / "book" / "tools" / "run_chapters.py"
-    done = subprocess.run(
-        [sys.executable, script, "77"], capture_output=True, text=True, check=False, cwd=os.sep
-    )
-    assert done.returncode == 2
-    assert "Cannot find chapter '77'" in done.stderr
+def test_slow_notebook_fails_once(tmp_path):
+    cells = [new_code_cell("x = 1", execution_count=1) for _ in range(3)]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "slow.ipynb")
+    done = run_pytest("--nbval", str(tmp_path), "-o", "notebook_seconds=0")
+    assert "2 passed" in done.stdout and "1 failed" in done.stdout
+    assert "the notebook takes more than 0 seconds" in done.stdout
+    assert "3 passed" in run_pytest("--nbval", str(tmp_path)).stdout

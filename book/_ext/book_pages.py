@@ -3,6 +3,7 @@
 They read the sources at every build, so a page cannot disagree with what it reports.
 """
 
+import re
 import tomllib
 from itertools import groupby
 from pathlib import Path
@@ -72,8 +73,9 @@ class PageFromData(SphinxDirective):
     def written_chapters(self):
         """Chapter number to document name, for the chapters in the table of contents."""
         self.env.note_dependency("_toc.yml")
-        chapters = sorted(name for name in self.env.found_docs if name.startswith("chapters/"))
-        return {int(Path(name).name[:2]): name for name in chapters}
+        # "15-3-…" is a page under chapter 15.
+        found = (re.match(r"chapters/(\d\d)-(?!\d-)", name) for name in self.env.found_docs)
+        return {int(match[1]): match.string for match in found if match}
 
     def link(self, text, docname, anchor=""):
         """A link to another page of the book."""
@@ -89,11 +91,11 @@ class ChapterList(PageFromData):
         written = self.written_chapters()
         number = 0
         parts = []
-        for part in self.read("book/chapters.toml")["parts"]:
+        for part in self.read("book/contents.toml")["parts"]:
             items = []
-            for title in part["chapters"]:
+            for chapter in part["chapters"]:
                 number += 1
-                text = f"{number}. {title}"
+                text = f"{number}. {chapter['title']}"
                 if number in written:
                     items.append(paragraph(self.link(text, written[number])))
                 else:
@@ -110,21 +112,20 @@ class ChapterList(PageFromData):
 
 
 class Evidence(PageFromData):
-    """Every claim of the catalogue with the verdict that its chapter stores."""
+    """Every claim of the catalogue with the verdict that a notebook stores."""
 
     def run(self):
         """Build the counts and one table for each chapter."""
         for source in ("helpers/claims.toml", "helpers/evidence.py"):
             self.env.note_dependency(source)
-        written = self.written_chapters()
-        for docname in written.values():
-            self.env.note_dependency(f"{docname}.ipynb")
-        verdicts = evidence.collect_verdicts(
-            self.env.doc2path(docname) for docname in written.values()
-        )
+        pages = [n for n in self.env.found_docs if n.startswith(("chapters/", "book/evidence/"))]
+        notebooks = [p for p in map(self.env.doc2path, pages) if p.endswith(".ipynb")]
+        for path in notebooks:
+            self.env.note_dependency(path)
+        verdicts = evidence.collect_verdicts(notebooks)
         claims = evidence.load_claims()
-        parts = self.read("book/chapters.toml")["parts"]
-        titles = [title for part in parts for title in part["chapters"]]
+        parts = self.read("book/contents.toml")["parts"]
+        titles = [chapter["title"] for part in parts for chapter in part["chapters"]]
 
         sections = []
         for number, group in groupby(claims, key=lambda claim: claim.chapter):
@@ -136,15 +137,9 @@ class Evidence(PageFromData):
 
     def counts(self, claims, verdicts):
         """How many claims got which verdict."""
-        found = [verdict["verdict"] for verdict in verdicts.values()]
+        found = [verdict["kind"] for verdict in verdicts.values()]
         found += [UNTESTED] * (len(claims) - len(found))
-        kinds = (
-            evidence.HOLDS,
-            evidence.CONDITIONS,
-            evidence.FAILS,
-            evidence.UNDECIDED,
-            UNTESTED,
-        )
+        kinds = (*evidence.KINDS, UNTESTED)
         items = [paragraph(badge(kind), f" {found.count(kind)}") for kind in kinds]
         return nodes.container(
             "",
@@ -158,13 +153,13 @@ class Evidence(PageFromData):
         if verdict is None:
             wording = paragraph(nodes.strong("", label), claim.wording)
             return [[wording], [paragraph(badge(UNTESTED))], [paragraph("–")]]
-        chapter = f"chapters/{verdict['chapter']}"
-        wording = paragraph(
-            nodes.strong("", label),
-            claim.wording,
-            " ",
-            self.link("See the test", chapter, f"#{verdict['anchor']}"),
-        )
+        notebook, written = verdict["notebook"], self.written_chapters()
+        proves = notebook.startswith("book/evidence/")
+        words = "How we measured" if proves else "See the test"
+        links = [self.link(words, notebook, f"#{verdict['anchor']}")]
+        if proves and claim.chapter in written:
+            links += [" · ", self.link(f"Chapter {claim.chapter}", written[claim.chapter])]
+        wording = paragraph(nodes.strong("", label), claim.wording, " ", *links)
         several = len(verdict["estimates"]) > 1
         measured = [paragraph(f"{verdict['measure']} (holds if {verdict['criterion']}):")]
         measured.append(
@@ -177,10 +172,9 @@ class Evidence(PageFromData):
                 for estimate in verdict["estimates"]
             )
         )
-        measured.append(paragraph(verdict["runs"]))
-        if verdict["conditions"]:
-            measured.append(paragraph(verdict["conditions"]))
-        return [[wording], [paragraph(badge(verdict["verdict"]))], measured]
+        notes = (verdict["over"], verdict["conditions"], verdict["to_decide"])
+        measured += [paragraph(note) for note in notes if note]
+        return [[wording], [paragraph(badge(verdict["kind"], verdict["verdict"]))], measured]
 
 
 class DataSheets(PageFromData):
@@ -222,10 +216,10 @@ def megabytes(size):
     return f"{size / 1e6:.1f} MB"
 
 
-def badge(verdict):
-    """A verdict in words, in a frame whose color and sign repeat it."""
-    classes = ["verdict-badge", f"badge-{verdict.replace(' ', '-')}"]
-    return nodes.inline("", verdict, classes=classes)
+def badge(kind, words=None):
+    """A verdict in words, in a frame whose color and sign repeat its kind."""
+    classes = ["verdict-badge", f"badge-{kind.replace(' ', '-')}"]
+    return nodes.inline("", words or kind, classes=classes)
 
 
 def mend_citation_list(app, page, template, context, doctree):
@@ -234,10 +228,27 @@ def mend_citation_list(app, page, template, context, doctree):
         context["body"] = context["body"].replace('role="list" class="citation-list"', "")
 
 
+def link_pages(app, page, template, context, doctree):
+    """Lead links that an output has to another notebook of the book to that notebook's page.
+
+    In JupyterLab they open the notebook itself.
+    """
+    if "body" in context:
+        context["body"] = re.sub(r'(href="[\w./-]+)\.ipynb(?=["#])', r"\1.html", context["body"])
+
+
+def name_folds(app, page, template, context, doctree):
+    """Let a screen reader say of a fold what it shows; myst-nb gives all of them one name."""
+    if "body" in context:
+        context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
+
+
 def setup(app):
     """Register the directives with Sphinx."""
     app.add_directive("chapter-list", ChapterList)
     app.add_directive("evidence", Evidence)
     app.add_directive("data-sheets", DataSheets)
     app.connect("html-page-context", mend_citation_list)
+    app.connect("html-page-context", link_pages)
+    app.connect("html-page-context", name_folds)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,8 @@
-"""Execute chapters in place and store them in one normal form.
+"""Execute notebooks in place and store them in one normal form.
 
-``python book/tools/run_chapters.py 03`` runs one chapter, without an argument all of them.
-A chapter that fails, warns or shows a memory address is left on disk as it was.
+``python -m book.tools.run_notebooks 05`` runs chapter 5: its evidence notebook first, since the
+chapter shows what that stores. Without a number, all of them.
+A notebook that fails, warns or shows a memory address is left on disk as it was.
 """
 
 import argparse
@@ -12,14 +13,18 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert.preprocessors import (
+    ClearMetadataPreprocessor,
+    CoalesceStreamsPreprocessor,
+    ExecutePreprocessor,
+)
+from traitlets import Unicode
+from traitlets.config import Config
 
-CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
-CELL_TIMEOUT = 300  # seconds, as in the tests
+from book.tools import contents
 
 # What a notebook of the book may say about itself; everything else is an editor's or a
 # machine's trace and would differ from run to run.
@@ -27,15 +32,55 @@ NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-CELL_METADATA = {"mystnb", "tags", "tolerance"}
+CELL_METADATA = {"mystnb", "tags", "tolerance", ("jupyter", "source_hidden", "outputs_hidden")}
+
+CONFIG = Config()
+CONFIG.ExecutePreprocessor.timeout = 300  # seconds for a cell, as in the tests
+CONFIG.ExecutePreprocessor.kernel_name = "python3"
+CONFIG.ExecutePreprocessor.record_timing = False
+CONFIG.ExecutePreprocessor.store_widget_state = False
+CONFIG.ClearMetadataPreprocessor.preserve_cell_metadata_mask = CELL_METADATA
+CONFIG.ClearMetadataPreprocessor.clear_notebook_metadata = False
 
 VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MEMORY_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 TERMINAL_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class ChapterError(Exception):
-    """A chapter did not run cleanly; the message names the chapter, the cell and the cause."""
+class NotebookError(Exception):
+    """A notebook did not run cleanly; the message names it, the cell and the cause."""
+
+
+class Executor(ExecutePreprocessor):
+    """nbconvert's, with a kernel as the tests start it and errors that name the cell."""
+
+    prelude = Unicode(help="Code that runs before the first cell.").tag(config=True)
+
+    def setup_kernel(self, **options):
+        """Start a kernel that keeps native libraries' start-up lines to itself."""
+        # ipykernel copies what native libraries write to the process's stderr into the notebook,
+        # unless this variable is set, as pytest does. TensorFlow's start-up lines then stay out,
+        # while warnings and other text from Python's sys.stderr still arrive.
+        environment = {**os.environ, "PYTEST_CURRENT_TEST": "book"}
+        return super().setup_kernel(env=environment, stderr=subprocess.DEVNULL, **options)
+
+    def preprocess_cell(self, cell, resources, index):
+        """Run one cell; a `NotebookError` says which cell failed."""
+        if index == 0 and self.prelude:
+            reply = self.wait_for_reply(self.kc.execute(self.prelude, silent=True))
+            if reply["content"]["status"] != "ok":
+                raise NotebookError(f"The prelude failed: {reply['content']['evalue']}")
+        try:
+            return super().preprocess_cell(cell, resources, index)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            cause = TERMINAL_COLOR.sub("", str(error))
+            raise NotebookError(f"{place(self.nb, cell)}:\n{cause}") from None
+
+
+def place(notebook, cell):
+    """Name a code cell for a reader: "code cell 7 (id 0a1b2c3d)"."""
+    code = [each.id for each in notebook.cells if each.cell_type == "code"]
+    return f"code cell {code.index(cell.id) + 1} (id {cell.id})"
 
 
 def read_notebook(path):
@@ -68,49 +113,25 @@ def read_notebook(path):
     return nbformat.reads(json.dumps(content), as_version=4)
 
 
-def execute(notebook, chapter, folder=CHAPTERS):
+def execute(notebook, folder, prelude=""):
     """Run all code cells of a notebook in a fresh kernel, in place.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
         Its outputs are replaced.
-    chapter : str
-        The name used in error messages.
     folder : Path
         The kernel's working directory.
+    prelude : str
+        Code that runs before the first cell and leaves no trace in the notebook.
 
     Raises
     ------
-    ChapterError
-        If a cell fails, exceeds the time limit, writes to stderr (a warning, for example), or
-        shows a memory address; or if a cell tagged ``raises-exception`` does not raise.
+    NotebookError
+        If a cell fails or exceeds the time limit.
     """
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        store_widget_state=False,
-        record_timing=False,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    # ipykernel copies what native libraries write to the process's stderr into the notebook,
-    # unless this variable is set, as pytest does. TensorFlow's start-up lines then stay out,
-    # while warnings and other text from Python's sys.stderr still arrive.
-    environment = {**os.environ, "PYTEST_CURRENT_TEST": "book"}
-    number = 0
-    with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL):
-        for index, cell in enumerate(notebook.cells):
-            if cell.cell_type != "code":
-                continue
-            number += 1
-            place = f"{chapter}, code cell {number} (id {cell.id})"
-            try:
-                client.execute_cell(cell, index)
-            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-                raise ChapterError(f"{place}:\n{TERMINAL_COLOR.sub('', str(error))}") from None
-            for complaint in unclean_outputs(cell):
-                raise ChapterError(f"{place}: {complaint}\n\n{cell.source}")
+    executor = Executor(config=CONFIG, prelude=prelude)
+    executor.preprocess(notebook, {"metadata": {"path": str(folder)}})
 
 
 def unclean_outputs(cell):
@@ -157,22 +178,16 @@ def normalize(notebook):
     nbformat.NotebookNode
         The same notebook.
     """
+    for preprocessor in (ClearMetadataPreprocessor, CoalesceStreamsPreprocessor):
+        preprocessor(config=CONFIG).preprocess(notebook, {})
     notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
     for cell in notebook.cells:
-        for key in set(cell.metadata) - CELL_METADATA:
-            del cell.metadata[key]
         if cell.cell_type != "code":
+            cell.metadata = {}
             continue
-        outputs = []
         for output in cell.outputs:
-            previous = outputs[-1] if outputs else {}
-            if output.output_type == "stream" and previous.get("name") == output.name:
-                previous["text"] += output.text
-                continue
             if output.output_type == "error":
                 output.traceback = [f"{output.ename}: {output.evalue}"]
-            outputs.append(output)
-        cell.outputs = outputs
     return notebook
 
 
@@ -190,86 +205,60 @@ def write_notebook(notebook, path):
     os.replace(temporary, path)
 
 
-def choose_chapters(number, folder=CHAPTERS):
-    """Find the notebooks to run.
-
-    Parameters
-    ----------
-    number : str or None
-        A chapter's number, with or without a leading zero; None for all chapters.
-    folder : Path
-
-    Returns
-    -------
-    list of Path
-        In the order of the book.
-
-    Raises
-    ------
-    LookupError
-        If there is no such chapter; the message lists the chapters there are.
-    """
-    paths = sorted(folder.glob("[0-9][0-9]*-*.ipynb"))
-    if number is None:
-        chosen = paths
-    else:
-        wanted = number.zfill(2)
-        chosen = [path for path in paths if path.name.split("-")[0] == wanted]
-    if not chosen:
-        names = "".join(f"\n  {path.stem}" for path in paths) or " none yet"
-        missing = "any chapter" if number is None else f"chapter {number!r}"
-        raise LookupError(f"Cannot find {missing}. The chapters are:{names}")
-    return chosen
-
-
-def run_chapter(path):
-    """Execute one chapter, normalize it and store it.
+def run_notebook(path):
+    """Execute one notebook, normalize it and store it.
 
     Parameters
     ----------
     path : Path
-        The chapter's notebook; unchanged if anything fails.
+        Unchanged if anything fails.
 
     Raises
     ------
-    ChapterError
-        See `execute`.
+    NotebookError
+        If a cell fails, exceeds the time limit, writes to stderr (a warning, for example), or
+        shows a memory address; or if a cell tagged ``raises-exception`` does not raise.
     """
     notebook = read_notebook(path)
-    execute(notebook, path.stem, path.parent)
+    execute(notebook, path.parent)
+    for cell in notebook.cells:
+        for complaint in unclean_outputs(cell) if cell.cell_type == "code" else []:
+            raise NotebookError(f"{place(notebook, cell)}: {complaint}\n\n{cell.source}")
     write_notebook(normalize(notebook), path)
 
 
-def main(arguments=None, folder=CHAPTERS):
-    """Run the chapters that the command line asks for.
+def main(arguments=None, root=contents.ROOT):
+    """Run the notebooks that the command line asks for.
 
     Parameters
     ----------
     arguments : list of str, optional
         Defaults to the command line.
-    folder : Path
+    root : Path
+        The book's folder.
 
     Returns
     -------
     int
-        0, or 1 if a chapter failed, or 2 if there is no such chapter.
+        0, or 1 if a notebook failed, or 2 if there is no such chapter.
     """
-    parser = argparse.ArgumentParser(description="Execute chapters in place and normalize them.")
+    parser = argparse.ArgumentParser(description="Execute notebooks in place and normalize them.")
     parser.add_argument("chapter", nargs="?", help="its number, such as 03; all if left out")
     try:
-        paths = choose_chapters(parser.parse_args(arguments).chapter, folder)
+        paths = contents.notebooks(root, parser.parse_args(arguments).chapter)
     except LookupError as error:
         print(error, file=sys.stderr)
         return 2
     for path in paths:
+        name = path.relative_to(root).with_suffix("").as_posix()
         started = time.perf_counter()
         try:
-            run_chapter(path)
-        except ChapterError as error:
-            print(f"{error}\n{path.name} was left as it was.", file=sys.stderr)
+            run_notebook(path)
+        except NotebookError as error:
+            print(f"{name}, {error}\n{path.name} was left as it was.", file=sys.stderr)
             return 1
         seconds = time.perf_counter() - started
-        print(f"{path.stem}: {seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
+        print(f"{name}: {seconds:.0f} s, {path.stat().st_size / 1000:.0f} kB", flush=True)
     return 0
 
 
