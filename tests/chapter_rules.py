@@ -393,7 +393,7 @@ def marks(notebook):
     """A verdict's mark in prose, a link such as `>✓ 5f</a>`, is the mark of the stored verdict."""
     complaints = []
     for sign, claim_id in re.findall(
-        r">(\S) (\d+(?:\.\d+)?[a-j])</a>", "\n".join(notebook.markdown)
+        r">(\S)[ \u00a0](\d+(?:\.\d+)?[a-j])</a>", "\n".join(notebook.markdown)
     ):
         stored = notebook.verdicts.get(claim_id)
         expected = MARKS[stored["kind"]] if stored else None
