@@ -39,6 +39,7 @@ CARD_TYPE = "application/vnd.embeddings-book.card+json"
 CATALOGUE = Path(__file__).with_name("claims.toml")
 ROOT = Path(__file__).resolve().parents[1]
 RESAMPLES = 5_000
+FEWEST_CLUSTERS, MANY_CLUSTERS = 5, 30
 
 
 class CatalogEntry(NamedTuple):
@@ -65,6 +66,8 @@ class CatalogEntry(NamedTuple):
         that are over runs.
     items : tuple of int
         For a proportion: how many items each case has. Else empty.
+    exact : tuple of str
+        The cases that are counted or derived, not sampled.
     conditions : str
         What restricts the claim: a domain, a size, a budget.
     to_decide : str
@@ -82,6 +85,7 @@ class CatalogEntry(NamedTuple):
     over: str = ""
     runs: Mapping[str, int] = MappingProxyType({})
     items: tuple[int, ...] = ()
+    exact: tuple[str, ...] = ()
     conditions: str = ""
     to_decide: str = ""
 
@@ -116,8 +120,11 @@ def _read_catalogue(path: Path) -> dict[str, CatalogEntry]:
         for key in ("cases", "items"):
             if key in design:
                 design[key] = tuple(design[key])
+        cases = design.get("cases", ("",))
         if isinstance(design.get("runs"), int):  # the same for every case
-            design["runs"] = dict.fromkeys(design.get("cases", ("",)), design["runs"])
+            design["runs"] = dict.fromkeys(cases, design["runs"])
+        if "exact" in design:
+            design["exact"] = cases if design["exact"] is True else tuple(design["exact"])
         entries[claim_id] = CatalogEntry(claim_id, int(section.split(".")[0]), section, **design)
     return entries
 
@@ -177,13 +184,20 @@ def bootstrap(
     clusters : array_like, shape (items,) or (items, 2), optional
         Items with a mark in common are not independent: all questions of one category, all pairs
         with one word. The marks are drawn in place of the items, and an item comes as often as
-        its mark was drawn; where it has two (the words of a pair), as often as the product.
+        its mark was drawn; where it has two (the words of a pair), as often as the product, which
+        is on the safe side: pairs with no word in common get too wide an interval.
     confidence : float
 
     Returns
     -------
     Estimate
-        The percentile interval over 5,000 resamples, drawn with a fixed seed.
+        The percentile interval over 5,000 resamples, drawn with a fixed seed; with fewer than 30
+        clusters it is widened as Student's t is against the normal distribution.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than five clusters.
 
     References
     ----------
@@ -195,6 +209,10 @@ def bootstrap(
     marks = np.arange(number) if clusters is None else np.asarray(clusters)
     marks = np.unique(marks, return_inverse=True)[1].reshape(number, -1)
     size = marks.max() + 1
+    if clusters is not None and size < FEWEST_CLUSTERS:
+        raise ValueError(
+            f"{size} clusters are too few for an interval; {FEWEST_CLUSTERS} would do."
+        )
     draws = np.random.default_rng(0).integers(size, size=(RESAMPLES, size))
     if clusters is not None:
         times = (np.bincount(draw, minlength=size)[marks].prod(axis=1) for draw in draws)
@@ -202,6 +220,10 @@ def bootstrap(
     resampled = [statistic(*(sample[rows] for sample in samples)) for rows in draws]
     low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
     value = float(statistic(*samples))
+    if clusters is not None and size < MANY_CLUSTERS:
+        level = (1 + confidence) / 2
+        wider = stats.t.ppf(level, size - 1) / stats.norm.ppf(level) * np.sqrt(size / (size - 1))
+        low, high = value + wider * (low - value), value + wider * (high - value)
     return Estimate(value, float(low), float(high), confidence, items=number)
 
 
@@ -216,6 +238,9 @@ def join(over_runs: Estimate, over_items: Estimate) -> Estimate:
     ----------
     Zou and Donner (2008), for the sum of two independent parts.
     """
+    for part in (over_runs, over_items):
+        if part.low == part.high:
+            raise ValueError(f"A part without width cannot be joined: {part[:3]}.")
     value = over_runs.value
     low, high = (
         math.hypot(over_runs[end] - value, over_items[end] - over_items.value) for end in (1, 2)
@@ -392,7 +417,10 @@ class Claim:
         place = f"Claim {self.entry.id}" + (f", case {case!r}" if case else "")
         if not np.isfinite(estimate[:3]).all():
             raise ValueError(f"{place}: {estimate[:3]} is not finite.")
-        if estimate.confidence == 1:  # exactly
+        if (estimate.confidence == 1) != (case in self.entry.exact):
+            declared = "exact" if case in self.entry.exact else "sampled"
+            raise ValueError(f"{place}: it is declared to be {declared}, and did not come so.")
+        if case in self.entry.exact:
             return
         if estimate.confidence < self.confidence - 1e-9:
             raise ValueError(
@@ -511,18 +539,24 @@ class Card(NamedTuple):
     verdict: Verdict
     link: str
 
+    def _measured(self) -> str:
+        verdict = self.verdict
+        sampled = any(each["low"] < each["high"] for each in verdict.estimates)
+        brackets = " Brackets: intervals that hold together with 95 %." if sampled else ""
+        return f"Measured: {verdict.measure}; it holds if that is {verdict.criterion}.{brackets}"
+
     def __repr__(self) -> str:
         """Word the card as plain text."""
         verdict = self.verdict
         lines = [f"Claim {verdict.id}: {verdict.wording}", f"Verdict: {verdict.verdict.upper()}"]
         lines += [f"  {case}" for case in verdict._cases()]
-        lines += [*verdict._notes(), f"How we measured: {self.link}"]
-        return "\n".join(lines)
+        lines += [self._measured(), *verdict._notes()]
+        return "\n".join([*lines, f"How we measured: {self.link}"])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         verdict = self.verdict
         link = f'<a href="{self.link}">How we measured claim {verdict.id}</a>'
-        paragraphs = [html.escape(verdict.conditions)] if verdict.conditions else []
+        paragraphs = [html.escape(text) for text in (self._measured(), *verdict._notes()[:1])]
         return {
             "text/plain": repr(self),
             "text/html": _card(verdict, "", "verdict card", [*paragraphs, link]),

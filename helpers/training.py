@@ -54,7 +54,9 @@ def restart(model: keras.Model, seed: int, learning_rate: float | None = None) -
         A new one for the optimizer.
     """
     keras.utils.set_random_seed(seed)
-    model.set_weights(keras.models.clone_model(model).get_weights())
+    for layer, fresh in zip(model.layers, keras.models.clone_model(model).layers, strict=True):
+        for variable, start in zip(layer.variables, fresh.variables, strict=True):
+            variable.assign(start)  # weights, and the random state of Dropout
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     for variable in model.optimizer.variables:
@@ -68,7 +70,7 @@ def compile_epoch(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], None
     """Make a function that trains on many batches in one compiled loop.
 
     Each step is Keras' own `train_step`; between steps as small as ours, `fit` would lose most of
-    its time.
+    its time. `fit` also takes the last, short batch of an epoch; see `cut_batches`.
 
     Parameters
     ----------
