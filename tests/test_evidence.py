@@ -157,6 +157,22 @@ def test_crossed_intervals_cover_what_they_should():
     assert hits >= 54
 
 
+def test_few_clusters_widen_the_interval_and_fewer_are_refused():
+    values = np.random.default_rng(3).normal(size=8)
+    estimate = evidence.bootstrap(np.repeat(values, 20), clusters=np.repeat(np.arange(8), 20))
+    student = evidence.over_seeds(values)
+    assert (estimate.high - estimate.low) / (student.high - student.low) == pytest.approx(
+        1, abs=0.1
+    )
+    with pytest.raises(ValueError, match="4 clusters are too few"):
+        evidence.bootstrap(np.ones(8), clusters=[0, 0, 1, 1, 2, 2, 3, 3])
+
+
+def test_part_without_width_is_not_joined():
+    with pytest.raises(ValueError, match="without width cannot be joined"):
+        evidence.join(evidence.over_seeds([1, 2, 3]), evidence.exactly(2))
+
+
 def test_proportion_is_exact_and_counts_whole_ones():
     # All of n: the lower end is (alpha / 2) ** (1 / n).
     assert evidence.proportion(15, 15).low == pytest.approx(0.025 ** (1 / 15))
@@ -227,7 +243,20 @@ def test_all_intervals_of_a_claim_hold_together(catalogue):
     cases = dict.fromkeys("abcde", GOOD)
     with pytest.raises(ValueError, match=r"case 'c': an interval of 0\.95 where .* ask for 0\.99"):
         stated.report(cases | {"c": Estimate(0.9, 0.8, 1)})
-    assert stated.report(cases | {"c": evidence.exactly(1)}).verdict == "holds"
+    wide = Estimate(0.9, 0.8, 1, 0.991)
+    assert stated.report(cases | {"c": wide}).verdict == "holds"
+
+
+def test_what_is_exact_is_declared(catalogue):
+    sampled, exact = evidence.over_seeds([0.9, 0.91, 0.92], 0.99), evidence.exactly(1)
+    stated = claim(catalogue, cases=["counted", "timed"], exact=["counted"], runs={"timed": 3})
+    assert stated.report({"counted": exact, "timed": sampled}).verdict == "holds"
+    with pytest.raises(ValueError, match="case 'timed': it is declared to be sampled"):
+        stated.report({"counted": exact, "timed": exact})
+    with pytest.raises(ValueError, match="case 'counted': it is declared to be exact"):
+        stated.report({"counted": sampled, "timed": sampled})
+    everything = evidence.Claim(catalogue("1c", cases=["a", "b"], exact=True))
+    assert everything.report({"a": exact, "b": exact}).verdict == "holds"
 
 
 def test_sampled_interval_without_width_is_refused(catalogue):
@@ -334,6 +363,7 @@ def test_chapter_shows_what_the_evidence_notebook_stores(catalogue, tmp_path, mo
     store(tmp_path / "book" / "evidence", "01-one", verdict)
     card = evidence.show("1b")
     shown = card._repr_mimebundle_()
+    assert "Measured: share in order; it holds if that is at least 0.75." in shown["text/plain"]
     assert card.link == "../book/evidence/01-one.ipynb#claim-1b"
     assert f'<a href="{card.link}">' in shown["text/html"]
     assert "only &lt; nouns" in shown["text/html"]

@@ -52,6 +52,19 @@ def test_restart_is_a_new_model():
     assert float(model.optimizer.learning_rate) == 0.5
 
 
+def test_restart_resets_the_chance_of_dropout():
+    x, y = RNG.integers(10, size=(64, 4)), RNG.integers(2, size=64)
+    layers = [keras.layers.Embedding(10, 3), keras.layers.Flatten(), keras.layers.Dropout(0.5)]
+    model = keras.Sequential([keras.Input((4,), dtype="int32"), *layers, keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    ends = []
+    for _ in range(2):
+        training.restart(model, seed=3)
+        model.fit(x, y, verbose=0, shuffle=False)
+        ends.append(model.get_weights()[0])
+    np.testing.assert_allclose(*ends, atol=1e-6)
+
+
 def test_compiled_epoch_takes_the_steps_that_fit_takes():
     x, y = RNG.integers(10, size=(5, 16, 4)), RNG.integers(2, size=(5, 16))
     model = small_model()
