@@ -243,6 +243,18 @@ def name_folds(app, page, template, context, doctree):
         context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
 
 
+def name_branches(app, page, template, context, doctree):
+    """Name the buttons that open a branch of the contents; the theme leaves them without."""
+    contents = context.get("generate_toctree_html")
+
+    def named(*arguments, **options):
+        html = str(contents(*arguments, **options))
+        return html.replace("<summary>", '<summary aria-label="Pages under this one">')
+
+    if contents:
+        context["generate_toctree_html"] = named
+
+
 def setup(app):
     """Register the directives with Sphinx."""
     app.add_directive("chapter-list", ChapterList)
@@ -251,4 +263,5 @@ def setup(app):
     app.connect("html-page-context", mend_citation_list)
     app.connect("html-page-context", link_pages)
     app.connect("html-page-context", name_folds)
+    app.connect("html-page-context", name_branches, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}
