@@ -607,6 +607,45 @@ def show(claim_id: str) -> Card:
     )
 
 
+class Figure(NamedTuple):
+    """A figure that an evidence notebook stores, as a chapter shows it."""
+
+    png: str
+
+    def __repr__(self) -> str:
+        """Word the figure as plain text."""
+        return "<Figure of the evidence notebook>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"text/plain": repr(self), "image/png": self.png}
+
+
+def show_figure(name: str) -> Figure:
+    """Show a figure as the evidence notebook that draws it stores it.
+
+    Parameters
+    ----------
+    name : str
+        The figure's name in the metadata of its cell, such as "fig-e05-tasks".
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    LookupError
+        If no evidence notebook stores a figure of this name.
+    """
+    for notebook in sorted((ROOT / "book" / "evidence").glob("*.ipynb")):
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            if cell["metadata"].get("mystnb", {}).get("figure", {}).get("name") == name:
+                for output in cell["outputs"]:
+                    if "image/png" in output.get("data", {}):
+                        return Figure("".join(output["data"]["image/png"]))
+    raise LookupError(f"No evidence notebook stores a figure called {name!r}.")
+
+
 def anchor(claim_id: str) -> str:
     """The id of a verdict's card in its page: "claim-2-1a" for "2.1a"."""
     return "claim-" + claim_id.replace(".", "-")

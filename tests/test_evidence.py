@@ -373,3 +373,17 @@ def test_chapter_shows_what_the_evidence_notebook_stores(catalogue, tmp_path, mo
     assert evidence.MIME_TYPE not in shown  # or the claim would be reported twice
     with pytest.raises(LookupError, match="'99z'"):
         evidence.show("99z")
+
+
+def test_figure_is_shown_as_stored(tmp_path, monkeypatch):
+    monkeypatch.setattr(evidence, "ROOT", tmp_path)
+    metadata = {"mystnb": {"figure": {"name": "fig-e01-rows"}}}
+    output = {"output_type": "display_data", "data": {"image/png": "iVBOR", "text/plain": "<F>"}}
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": []}]
+    cells.append({"cell_type": "code", "metadata": metadata, "outputs": [output]})
+    folder = tmp_path / "book" / "evidence"
+    folder.mkdir(parents=True)
+    (folder / "01-one.ipynb").write_text(json.dumps({"cells": cells}))
+    assert evidence.show_figure("fig-e01-rows")._repr_mimebundle_()["image/png"] == "iVBOR"
+    with pytest.raises(LookupError, match="fig-e01-columns"):
+        evidence.show_figure("fig-e01-columns")
