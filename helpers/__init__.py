@@ -10,3 +10,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 # The matrices of a chapter are small, and the threads of NumPy's BLAS would mostly wait for each
 # other: chapter 7's regressions take a tenth of the time with one. TensorFlow has its own threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# OpenMP's threads (t-SNE, k-means, neighbors) wait asleep for each other, not spinning: beside one
+# busy process, t-SNE took three times as long and more.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
