@@ -166,7 +166,8 @@ def train_averages(
         Learning rates to choose from, in each run for itself.
     hidden_units, max_epochs, patience, batch_size : int
     seed : int
-        Run r starts from seed + r.
+        Of the starts, with the run's number, and of the order of the batches, which all runs
+        share.
     drawn : sequence of arrays of int, one for each run, optional
         The rows of `train` whose label a run may see; all of them if not given.
 
