@@ -528,13 +528,14 @@ class Verdict(NamedTuple):
         paragraphs = [html.escape(text) for text in (details, *self._notes())]
         return {
             "text/plain": repr(self),
-            "text/html": _card(self, f'id="{anchor(self.id)}"', "verdict", paragraphs),
+            "text/html": f'<div class="verdict {_kind_class(self)}" id="{anchor(self.id)}">'
+            f"<p>{_sentence(self)}</p>{_body(self, paragraphs)}</div>",
             MIME_TYPE: self._asdict(),
         }
 
 
 class Card(NamedTuple):
-    """A stored verdict as a chapter shows it, with a link to the notebook that holds it."""
+    """A stored verdict as a chapter shows it: one line that opens, with a link to its notebook."""
 
     verdict: Verdict
     link: str
@@ -542,8 +543,9 @@ class Card(NamedTuple):
     def _measured(self) -> str:
         verdict = self.verdict
         sampled = any(each["low"] < each["high"] for each in verdict.estimates)
-        brackets = " Brackets: intervals that hold together with 95 %." if sampled else ""
-        return f"Measured: {verdict.measure}; it holds if that is {verdict.criterion}.{brackets}"
+        brackets = " In brackets: what the data leave open (95 %, all cases together)."
+        measured = f"Measured: {verdict.measure}; it holds if that is {verdict.criterion}."
+        return measured + brackets if sampled else measured
 
     def __repr__(self) -> str:
         """Word the card as plain text."""
@@ -559,21 +561,27 @@ class Card(NamedTuple):
         paragraphs = [html.escape(text) for text in (self._measured(), *verdict._notes()[:1])]
         return {
             "text/plain": repr(self),
-            "text/html": _card(verdict, "", "verdict card", [*paragraphs, link]),
+            "text/html": f'<details class="verdict {_kind_class(verdict)}">'
+            f"<summary>{_sentence(verdict)}</summary>{_body(verdict, [*paragraphs, link])}</details>",
             CARD_TYPE: verdict._asdict(),
         }
 
 
-def _card(verdict: Verdict, attributes: str, classes: str, paragraphs: list[str]) -> str:
-    """HTML of a verdict: the sentence, the cases, and further paragraphs (HTML)."""
-    kind = verdict.kind.replace(" ", "-")
+def _kind_class(verdict: Verdict) -> str:
+    """The CSS class of a kind of verdict: "verdict-does-not-hold"."""
+    return f"verdict-{verdict.kind.replace(' ', '-')}"
+
+
+def _sentence(verdict: Verdict) -> str:
+    """HTML of the verdict and its claim, in one line."""
+    claim = html.escape(verdict.wording)
+    return f"<strong>Claim {verdict.id}: {verdict.verdict}.</strong> {claim}"
+
+
+def _body(verdict: Verdict, paragraphs: list[str]) -> str:
+    """HTML of a verdict's cases and of further paragraphs, themselves HTML."""
     cases = "".join(f"<li>{html.escape(case)}</li>" for case in verdict._cases())
-    more = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
-    return (
-        f'<div class="{classes} verdict-{kind}" {attributes}>'
-        f"<p><strong>Claim {verdict.id}: {verdict.verdict}.</strong> "
-        f"{html.escape(verdict.wording)}</p><ul>{cases}</ul>{more}</div>"
-    )
+    return f"<ul>{cases}</ul>" + "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
 
 
 def show(claim_id: str) -> Card:

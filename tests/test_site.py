@@ -246,9 +246,10 @@ def test_paper_is_light_and_shows_everything(request, opener, page_names):
     page.evaluate("""addEventListener("beforeprint", () => {
         window.ground = getComputedStyle(document.body).backgroundColor;
         window.opened = document.querySelectorAll(".solution:not(.toggle-hidden)").length;
+        window.unread = document.querySelectorAll("details.verdict:not([open])").length;
     })""")
     assert page.pdf(format="A4").startswith(b"%PDF")
-    assert page.evaluate("[ground, opened]") == ["rgb(255, 255, 255)", 0]
+    assert page.evaluate("[ground, opened, unread]") == ["rgb(255, 255, 255)", 0, 0]
     assert page.locator("html[data-theme=dark]").count() == 1  # the screen is as it was
 
     page.emulate_media(media="print")
@@ -340,7 +341,7 @@ def test_evidence_page_agrees_with_the_notebooks(site):
 def test_chapter_shows_the_verdict_on_each_of_its_claims(site, chapter):
     number = int(Path(chapter).name[:2])
     claims = {claim.id for claim in evidence.load_claims() if claim.chapter == number}
-    cards = soup(site, chapter).select("div.verdict")
+    cards = soup(site, chapter).select(".verdict")
     shown = {re.match("Claim (.+?):", card.strong.get_text())[1]: card for card in cards}
     assert {*shown} == claims and len(cards) == len(claims)
     for claim_id, verdict in evidence.collect_verdicts(NOTEBOOKS).items():

@@ -301,7 +301,10 @@ def test_run_that_died_before_its_verdict_counts_as_a_flip():
 def test_report_counts_what_is_there(book):
     path = plant(book, CHAPTER, "def f():\n    return lambda: 1\n" + "x" * 77, "!broken")
     notebook = nbformat.read(path, 4)
-    notebook.cells[0].source = "# One two\n\n```python\nnot_counted = 1\n```\nthree"
+    notebook.cells[0].source = "\n".join(
+        ["# One two", "```{exercise}", "three", "```", "four"]
+        + ["```python", "not_counted = 1", "```", "````{note}", "```", "not", "```", "five", "````"]
+    )
     notebook.cells[2].outputs = [
         new_output("display_data", data={"image/png": "", "text/plain": ""})
     ]
@@ -313,7 +316,7 @@ def test_report_counts_what_is_there(book):
     [row] = report.make_report(book).to_dict("records")
     assert (row.pop("kB"), row.pop("minutes")) == (1, 0)
     assert row == {
-        "words": 3,
+        "words": 5,
         "cells": 2,
         "lines": 4,
         "median": 3,

@@ -16,6 +16,7 @@ import pandas as pd
 from book.tools import contents
 
 WIDTH = 76  # characters of code that fit the page
+FENCED = re.compile(r"^(`{3,})(\{.*?\})?.*?\n(.*?)^\1", re.DOTALL | re.MULTILINE)
 
 
 def measured_seconds(results):
@@ -39,11 +40,17 @@ def count_definitions(code):
     return sum(isinstance(node, kinds) for node in nodes)
 
 
+def read_prose(text):
+    """Markdown without its blocks of code; boxes are opened, for what they hold is prose."""
+    opened = FENCED.sub(lambda block: block[3] if block[2] else "", text)
+    return text if opened == text else read_prose(opened)
+
+
 def measure(path):
     """The numbers of one notebook, as a dict with the table's column names."""
     cells = json.loads(path.read_text("utf-8"))["cells"]
     text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    prose = re.sub(r"^(`{3,})(?!\{).*?^\1", "", text, flags=re.DOTALL | re.MULTILINE)
+    prose = read_prose(text)
     words = len(re.findall(r"\w[\w'’-]*", prose))
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     lengths = [len(source.splitlines()) for source in code] or [0]
