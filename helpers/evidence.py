@@ -562,7 +562,8 @@ class Card(NamedTuple):
         return {
             "text/plain": repr(self),
             "text/html": f'<details class="verdict {_kind_class(verdict)}">'
-            f"<summary>{_sentence(verdict)}</summary>{_body(verdict, [*paragraphs, link])}</details>",
+            f"<summary>{_sentence(verdict)}{_tally(verdict)}</summary>"
+            f"{_body(verdict, [*paragraphs, link])}</details>",
             CARD_TYPE: verdict._asdict(),
         }
 
@@ -576,6 +577,21 @@ def _sentence(verdict: Verdict) -> str:
     """HTML of the verdict and its claim, in one line."""
     claim = html.escape(verdict.wording)
     return f"<strong>Claim {verdict.id}: {verdict.verdict}.</strong> {claim}"
+
+
+def _tally(verdict: Verdict) -> str:
+    """How the cases came out, if not all alike: " Cases: 1 fails, 2 open."."""
+    outcomes = [each["verdict"] for each in verdict.estimates]
+    counts = [
+        f"{number} {one if number == 1 else more}"
+        for kind, one, more in (
+            (HOLDS, "holds", "hold"),
+            (FAILS, "fails", "fail"),
+            (UNDECIDED, "open", "open"),
+        )
+        if (number := outcomes.count(kind))
+    ]
+    return f" Cases: {', '.join(counts)}." if len(counts) > 1 else ""
 
 
 def _body(verdict: Verdict, paragraphs: list[str]) -> str:

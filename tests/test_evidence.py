@@ -353,6 +353,20 @@ def test_verdicts_are_collected_from_notebooks_once(catalogue, tmp_path):
         evidence.collect_verdicts([stranger])
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "tally"),
+    [
+        ("holds holds", ""),
+        ("does_not_hold not_decided_here not_decided_here", " Cases: 1 fails, 2 open."),
+        ("holds does_not_hold holds does_not_hold", " Cases: 2 hold, 2 fail."),
+    ],
+)
+def test_closed_card_counts_the_cases_unless_they_agree(catalogue, outcomes, tally):
+    estimates = [{"verdict": each.replace("_", " ")} for each in outcomes.split()]
+    verdict = claim(catalogue).report(GOOD)._replace(estimates=estimates)
+    assert evidence._tally(verdict) == tally
+
+
 def test_chapter_shows_what_the_evidence_notebook_stores(catalogue, tmp_path, monkeypatch):
     monkeypatch.setattr(evidence, "ROOT", tmp_path)
     verdict = claim(catalogue, conditions="only < nouns").report(GOOD)

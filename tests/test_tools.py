@@ -301,10 +301,9 @@ def test_run_that_died_before_its_verdict_counts_as_a_flip():
 def test_report_counts_what_is_there(book):
     path = plant(book, CHAPTER, "def f():\n    return lambda: 1\n" + "x" * 77, "!broken")
     notebook = nbformat.read(path, 4)
-    notebook.cells[0].source = "\n".join(
-        ["# One two", "```{exercise}", "three", "```", "four"]
-        + ["```python", "not_counted = 1", "```", "````{note}", "```", "not", "```", "five", "````"]
-    )
+    boxes = ["```{exercise}", "three", "```", "````{note}", "```", "not", "```", "five", "````"]
+    code = ["```python", "not_counted = 1", "```"]
+    notebook.cells[0].source = "\n".join(["# One two", *boxes, "four", *code])
     notebook.cells[2].outputs = [
         new_output("display_data", data={"image/png": "", "text/plain": ""})
     ]
