@@ -101,24 +101,24 @@ def cut_batches(rows: np.ndarray, batch_size: int, rng: np.random.Generator) -> 
 
 
 class Trained(NamedTuple):
-    """Networks of one dimension, one for each run, each with its own tuning.
+    """A network with the learning rate and the epoch that were best on validation data.
 
     Attributes
     ----------
-    validation : ndarray, shape (runs,)
-        Accuracy at the chosen learning rate and epoch.
-    right : ndarray of bool, shape (runs, test texts)
-        Which test texts are answered right at that rate and epoch.
-    rates : ndarray, shape (runs,)
-        The chosen learning rates.
-    epochs : ndarray of int, shape (runs,)
-        The chosen numbers of epochs.
+    validation : float
+        Accuracy on the validation texts.
+    right : ndarray of bool, shape (test texts,)
+        Which test texts are answered right.
+    rate : float
+        The chosen learning rate.
+    epoch : int
+        The chosen number of epochs.
     """
 
-    validation: np.ndarray
+    validation: float
     right: np.ndarray
-    rates: np.ndarray
-    epochs: np.ndarray
+    rate: float
+    epoch: int
 
 
 class Bags(NamedTuple):
@@ -134,16 +134,14 @@ def train_averages(
     test: Bags,
     dims: Sequence[int],
     *,
-    runs: int = 5,
-    rates: Sequence[float] = (0.005, 0.015, 0.045),
+    rates: Sequence[float],
+    max_epochs: int,
+    patience: int,
     hidden_units: int = 256,
-    max_epochs: int = 20,
-    patience: int = 3,
     batch_size: int = 512,
     seed: int = 0,
-    drawn: Sequence[np.ndarray] | None = None,
 ) -> dict[int, Trained]:
-    """Train an average of embeddings with every dimension, rate and seed, all at once.
+    """Train an average of embeddings with every dimension and rate, all at once.
 
     Each network is `Embedding`, average over the words, `Dense(hidden_units, "relu")`,
     `Dense(classes)`, trained by Adam. A row of shares times the table *is* the average of a
@@ -152,48 +150,37 @@ def train_averages(
     it squares the pieces of a word that occurs several times in a batch one by one.)
 
     The networks share the batches and no weight. Training goes on until no network has gained on
-    the validation texts for `patience` epochs; a network is judged after its best epoch, and of a
-    run's networks of one dimension the one with the best rate is kept.
+    the validation texts for `patience` epochs; a network is judged after its best epoch, and for
+    each dimension the network with the best rate is kept.
 
     Parameters
     ----------
     train, validation, test : Bags
         Of one vocabulary.
     dims : sequence of int
-    runs : int
-        Each has its own start.
     rates : sequence of float
-        Learning rates to choose from, in each run for itself.
-    hidden_units, max_epochs, patience, batch_size : int
+        Learning rates to choose from.
+    max_epochs, patience, hidden_units, batch_size : int
     seed : int
-        Of the starts, with the run's number, and of the order of the batches, which all runs
-        share.
-    drawn : sequence of arrays of int, one for each run, optional
-        The rows of `train` whose label a run may see; all of them if not given.
+        Of the starts and of the order of the batches.
 
     Returns
     -------
     dict
         Dimension to `Trained`.
     """
-    copies = [(run, rate) for run in range(runs) for rate in rates]
     num_classes = int(train.labels.max()) + 1
-    networks = _SideBySide(dims, copies, train.shares.shape[1], hidden_units, num_classes, seed)
-    labels = np.repeat(train.labels[:, None], len(copies), axis=1)
-    if drawn is not None:
-        labels[:] = -1
-        for copy, (run, _) in enumerate(copies):
-            labels[drawn[run], copy] = train.labels[drawn[run]]
-    seen = np.flatnonzero((labels >= 0).any(axis=1))
+    networks = _SideBySide(dims, rates, train.shares.shape[1], hidden_units, num_classes, seed)
+    rows_of_texts = np.arange(len(train.labels))
     rng = np.random.default_rng(seed)
 
-    accuracy = np.full((len(dims), len(copies)), -1.0)  # of each network at its best epoch
+    accuracy = np.full((len(dims), len(rates)), -1.0)  # of each network at its best epoch
     best_epoch = np.zeros(accuracy.shape, dtype=int)
     kept: dict[tuple[int, int], list[np.ndarray]] = {}
     last_gain = 0
     for epoch in range(1, max_epochs + 1):
-        for rows in cut_batches(seen, min(batch_size, len(seen)), rng):
-            networks.step(train.shares[rows], labels[rows])
+        for rows in cut_batches(rows_of_texts, min(batch_size, len(rows_of_texts)), rng):
+            networks.step(train.shares[rows], train.labels[rows])
         answers = networks.answer(validation.shares)
         now = (answers == validation.labels[:, None, None]).mean(axis=0)
         for place, copy in np.argwhere(now > accuracy):
@@ -207,12 +194,10 @@ def train_averages(
 
     trained = {}
     for place, dim in enumerate(dims):
-        by_rate = accuracy[place].reshape(runs, len(rates))
-        chosen = np.arange(runs) * len(rates) + by_rate.argmax(axis=1)
-        right = [_answer(test.shares, *kept[place, copy]) == test.labels for copy in chosen]
-        rates_chosen = np.array([copies[copy][1] for copy in chosen])
+        copy = int(accuracy[place].argmax())
+        right = _answer(test.shares, *kept[place, copy]) == test.labels
         trained[dim] = Trained(
-            by_rate.max(axis=1), np.array(right), rates_chosen, best_epoch[place, chosen]
+            float(accuracy[place, copy]), right, rates[copy], int(best_epoch[place, copy])
         )
     return trained
 
@@ -231,12 +216,12 @@ def _answer(
 
 
 class _SideBySide:
-    """Networks of all dimensions (n) and copies (c); b is a text, h a hidden unit, k a class."""
+    """Networks of all dimensions and rates; b is a text, c a rate's copy, d a column, h a unit."""
 
     def __init__(
         self,
         dims: Sequence[int],
-        copies: Sequence[tuple[int, float]],
+        rates: Sequence[float],
         vocab_size: int,
         hidden_units: int,
         num_classes: int,
@@ -244,31 +229,26 @@ class _SideBySide:
     ) -> None:
         ends = np.cumsum(dims).tolist()
         self.strips = [slice(end - dim, end) for dim, end in zip(dims, ends, strict=True)]
-        rates = np.array([rate for _, rate in copies], dtype=np.float32)
+        self.rates = np.array(rates, dtype=np.float32)
+        rng = np.random.default_rng(seed)
 
         def start(limit: float, *shape: int) -> tf.Variable:
-            """Uniform numbers, the same for all rates of a run: (copies, *shape)."""
-            by_run = {
-                run: np.random.default_rng([seed, run, len(self.small)]).uniform(
-                    -limit, limit, shape
-                )
-                for run, _ in copies
-            }
-            return tf.Variable(np.array([by_run[run] for run, _ in copies], dtype=np.float32))
+            """Uniform numbers, the same for all rates: (rates, *shape)."""
+            numbers = rng.uniform(-limit, limit, shape).astype(np.float32)
+            return tf.Variable(np.repeat(numbers[None], len(rates), axis=0))
 
         self.small: list[tf.Variable] = []  # kernels and biases of dense layers, dim by dim
         for dim in dims:
             for rows, columns in ((dim, hidden_units), (hidden_units, num_classes)):
                 glorot = np.sqrt(6 / (rows + columns))
                 self.small.append(start(glorot, rows, columns))
-                self.small.append(tf.Variable(tf.zeros((len(copies), 1, columns))))
+                self.small.append(tf.Variable(tf.zeros((len(rates), 1, columns))))
         starts = start(0.05, vocab_size, ends[-1])  # as Embedding's own
         self.tables = [tf.Variable(each) for each in tf.unstack(starts)]
         self.memories = [
             (tf.Variable(tf.zeros_like(table)), tf.Variable(tf.zeros_like(table)))
             for table in self.tables
         ]
-        self.rates = rates
         self.optimizer_state = [
             (tf.Variable(tf.zeros_like(each)), tf.Variable(tf.zeros_like(each)))
             for each in self.small
@@ -298,16 +278,13 @@ class _SideBySide:
     @tf.function(jit_compile=True)
     def step_small(self, averages: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         """Adam's step on the dense layers; returns the gradient of the averages."""
-        labels = tf.repeat(labels[:, None], len(self.strips), axis=1)
-        counted = tf.cast(labels >= 0, tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(averages)
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                tf.maximum(labels, 0), self.logits(averages)
-            )
+            logits = self.logits(averages)
+            wanted = tf.broadcast_to(labels[:, None, None], tf.shape(logits)[:3])
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
             # A mean for each network, summed: each trains as if it were alone.
-            means = tf.reduce_sum(loss * counted, 0) / tf.maximum(tf.reduce_sum(counted, 0), 1)
-            total = tf.reduce_sum(means)
+            total = tf.reduce_sum(tf.reduce_mean(loss, axis=0))
         of_averages, *gradients = tape.gradient(total, [averages, *self.small])
         rates = self.rates[:, None, None] * tf.sqrt(1 - 0.999**number) / (1 - 0.9**number)
         for each, gradient, (mean, square) in zip(
