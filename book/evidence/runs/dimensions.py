@@ -115,21 +115,26 @@ class Runs(NamedTuple):
     epochs: np.ndarray
 
 
-def load_runs(path: Path = STORED) -> dict[Key, Runs]:
-    """Load what the long run stored."""
+def load_runs(
+    path: Path = STORED,
+) -> dict[tuple[str, int, int], dict[int, Runs]]:
+    """Load what the long run stored.
+
+    Returns the runs by experiment (task, words, labels) and dimension.
+    """
     stored = np.load(path)
-    found = {}
+    found: dict[tuple[str, int, int], dict[int, Runs]] = {}
     for name in stored["keys"].tolist():
-        task, *numbers = name.split("|")
-        validation, rates, epochs = stored[f"{name}|chosen"]
+        task, vocab_size, num_labels, dim = name.split("|")
         right = np.unpackbits(
             stored[f"{name}|right"],
             axis=1,
             count=int(stored[f"{task}|texts"]),
         )
-        found[task, *map(int, numbers)] = Runs(
-            validation, right.astype(bool), rates, epochs
-        )
+        validation, rates, epochs = stored[f"{name}|chosen"]
+        runs = Runs(validation, right.astype(bool), rates, epochs)
+        experiment = (task, int(vocab_size), int(num_labels))
+        found.setdefault(experiment, {})[int(dim)] = runs
     return found
 
 
