@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from book.evidence.runs import dimensions
+from book.evidence.runs import dimensions, step_times
 from helpers import evidence
 from helpers.training import Trained
 
@@ -37,3 +37,11 @@ def test_stored_run_is_the_one_that_the_designs_declare():
     for claim_id in ("5a", "5b", "5c", "5e", "5h"):
         runs = evidence.Claim(claim_id).entry.runs
         assert {runs[case] for case in runs if "similarity" not in case} == {dimensions.RUNS}
+
+
+def test_stored_times_are_those_that_the_design_declares():
+    stored = np.load(step_times.STORED)
+    assert stored["names"].tolist() == ["LSTM", "GRU"]
+    assert stored["seconds"].shape == (step_times.ROUNDS, 2)
+    assert (stored["seconds"] > 0).all()
+    assert evidence.Claim("10.2a").entry.runs["time of a step"] == step_times.ROUNDS
