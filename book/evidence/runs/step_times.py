@@ -2,8 +2,8 @@
 
 ``make long-run RUN=step_times`` times both in turns, twelve rounds long (a
 minute or two), and writes ``step_times.npz`` beside this file. Evidence 10
-judges that, and repeats one round. Stored, since times differ from one
-machine, and one hour, to the next.
+judges that. Stored, since times differ from one machine, and one hour, to
+the next.
 """
 
 import time
