@@ -2,7 +2,7 @@
 
 ``make long-run RUN=subwords`` trains fastText and plain skip-gram on
 WikiText-2, three times each (about five minutes), and writes
-``subwords.npz`` beside this file: the cosine of every rated pair after every
+``subwords.npz`` beside this file: the cosine of every rated pair after each
 epoch, and how often its words occur. Evidence 12 judges that.
 To see whether its verdicts stand from other starts::
 
@@ -50,7 +50,7 @@ def read_sentences() -> list[list[str]]:
 
 
 def read_pairs() -> np.ndarray:
-    """Read the rated pairs: set, first word, second word, people's score."""
+    """Read the rated pairs: set, both words, people's score."""
     rows = []
     for name in SETS:
         pairs = data.load_similarity(name)
@@ -58,7 +58,12 @@ def read_pairs() -> np.ndarray:
             pairs.first, pairs.second, pairs.scores, strict=True
         ):
             rows.append((name, first.lower(), second.lower(), float(score)))
-    kinds = [("set", "U12"), ("first", "U40"), ("second", "U40"), ("score", "f8")]
+    kinds = [
+        ("set", "U12"),
+        ("first", "U40"),
+        ("second", "U40"),
+        ("score", "f8"),
+    ]
     return np.array(rows, dtype=kinds)
 
 
