@@ -1,9 +1,9 @@
-"""Turkish parts of speech from letters and from words: a run of evidence 12.
+"""Parts of speech from letters and from words: a run of evidence 12.
 
 ``make long-run RUN=letters`` trains both taggers five times, each run with
-its own split of the sentences and two learning rates (about six minutes), and
-writes ``letters.npz`` beside this file. Evidence 12 judges that, and repeats
-a part. To see whether its verdicts stand with other splits and starts::
+its own split of the sentences and two learning rates (about six minutes),
+and writes ``letters.npz`` beside this file. Evidence 12 judges that, and
+repeats a part. To see whether its verdicts stand with other splits::
 
     cd book/evidence/runs
     python letters.py --first-run 1000 --output other.npz
