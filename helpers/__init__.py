@@ -1,6 +1,7 @@
 """What the chapters of *Word Embeddings in Keras* share: data loading, plotting, evidence."""
 
 import os
+import warnings
 
 # Keras reads its backend, and TensorFlow its log level, when they are first imported;
 # every chapter imports this package before them. Level 1 leaves out only TensorFlow's
@@ -13,3 +14,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # OpenMP's threads (t-SNE, k-means, neighbors) wait asleep for each other, not spinning: beside one
 # busy process, t-SNE took three times as long and more.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Progress bars are lines of text here. tqdm would warn, when KerasHub is imported, that it finds no
+# widgets for them.
+warnings.filterwarnings("ignore", "IProgress not found")
