@@ -280,6 +280,23 @@ def test_command_line_fetches_what_is_named(capsys):
         fetch.main(["imbd"])
 
 
+def test_labeled_senses_point_at_their_words():
+    sets = data.load_wikitext2(), data.load_imdb(), data.load_newsgroups()
+    for word, senses in (
+        ("bank", {"river", "money"}),
+        ("spring", {"season", "leap"}),
+        ("plant", {"living", "works"}),
+    ):
+        found = data.read_senses(word, *sets, context=6)
+        assert {each.sense for each in found} == senses
+        assert all(re.sub(r"\W", "", each.form.lower()) == word for each in found)
+        assert all(len(each.before.split()) <= 6 for each in found)
+        texts = [(each.before, each.after) for each in found]
+        assert len(set(texts)) == len(texts)
+    with pytest.raises(ValueError, match="'table' is labeled; bank, spring and plant are"):
+        data.read_senses("table", *sets)
+
+
 def test_command_line_fetches_what_a_notebook_loads(tmp_path, capsys):
     notebook = tmp_path / "one.ipynb"
     notebook.write_text('{"source": ["x = data.load_trec()", "data.TextSet(), data.load_weat()"]}')
@@ -289,7 +306,7 @@ def test_command_line_fetches_what_a_notebook_loads(tmp_path, capsys):
 
 
 def test_every_loader_says_what_it_loads():
-    loaders = {name for name in data.__all__ if name.islower()} - {"load_word_forms"}
+    loaders = {name for name in data.__all__ if name.islower()} - {"load_word_forms", "read_senses"}
     assert fetch.LOADERS.keys() == loaders
     shipped = {name for name, each in wheels.catalogue().items() if each.wheel}
     assert set(fetch.LOADERS.values()) == shipped

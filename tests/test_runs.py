@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from book.evidence.runs import dimensions, step_times
+from book.evidence.runs import dimensions, letters, step_times, subwords
 from helpers import evidence
 from helpers.training import Trained
 
@@ -45,3 +45,36 @@ def test_stored_times_are_those_that_the_design_declares():
     assert stored["seconds"].shape == (step_times.ROUNDS, 2)
     assert (stored["seconds"] > 0).all()
     assert evidence.Claim("10.2a").entry.runs["time of a step"] == step_times.ROUNDS
+
+
+def test_each_word_of_the_treebank_is_judged_once():
+    bank = letters.read_treebank()
+    numbers = np.array([5, 4_000, 17])
+    rows = letters.cut_rows(bank, numbers)
+    inner = rows[:, 1:-1].ravel()
+    judged = inner[bank.owners[inner] >= 0]
+    np.testing.assert_array_equal(np.sort(judged), np.flatnonzero(np.isin(bank.owners, numbers)))
+    np.testing.assert_array_equal(rows[:-1, -1], rows[1:, 1])  # the neighbor is the next word
+    assert bank.words[bank.owners.tolist().index(0)] == "burda"
+    assert letters.lower("IŞIK İLE") == "ışık ile"
+
+
+def test_stored_letters_are_those_that_the_design_declares():
+    bank, stored = letters.read_treebank(), letters.load_runs()
+    assert set(evidence.Claim("12.2a").entry.runs.values()) == {letters.RUNS}
+    for (kind, run), tagged in stored.items():
+        assert tagged.curves.shape == (len(letters.RATES), letters.EPOCHS[kind])
+        test = letters.split(bank, run)[2]
+        np.testing.assert_array_equal(tagged.places, np.flatnonzero(np.isin(bank.owners, test)))
+        np.testing.assert_array_equal(tagged.is_new, stored["words", run].is_new)
+
+
+def test_stored_subwords_are_those_that_the_program_makes():
+    assert set(evidence.Claim("12.1a").entry.runs.values()) == {subwords.RUNS}
+    with np.load(subwords.STORED) as stored:
+        np.testing.assert_array_equal(stored["pairs"], subwords.read_pairs())
+        shape = (subwords.RUNS, len(subwords.RATES), subwords.EPOCHS, len(stored["pairs"]))
+        assert stored["plain"].shape == stored["fastText"].shape == shape
+        is_unseen = (stored["counts"] < subwords.MIN_COUNT).any(axis=0)
+        assert not stored["plain"][..., is_unseen].any()
+        assert stored["fastText"][..., is_unseen].all()

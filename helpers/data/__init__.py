@@ -37,6 +37,7 @@ from helpers.data.pretrained import (
     smollm2_file,
 )
 from helpers.data.ratings import Ratings, load_movielens
+from helpers.data.senses import Occurrence, read_senses
 from helpers.data.texts import (
     TextSet,
     TextSplits,
@@ -53,6 +54,7 @@ __all__ = [
     "Analogy",
     "AssociationTest",
     "Message",
+    "Occurrence",
     "Paragraphs",
     "Ratings",
     "SentencePair",
@@ -82,5 +84,6 @@ __all__ = [
     "load_word2vec",
     "load_word_forms",
     "minilm_folder",
+    "read_senses",
     "smollm2_file",
 ]
