@@ -234,6 +234,12 @@ def test_movielens():
     assert (ratings.films == star_wars).sum() == 583
     assert ratings.titles[266] == "unknown" and ratings.years[266] == 0
     assert min(year for year in ratings.years if year) == 1922
+    assert len(ratings.ages) == len(ratings.genders) == len(ratings.occupations) == 943
+    first_user = (ratings.ages[0], ratings.genders[0], ratings.occupations[0])
+    assert first_user == (24, "M", "technician")
+    assert ratings.occupations[195] == "writer"  # user 196, who wrote the file's first line
+    assert (ratings.ages.min(), ratings.ages.max()) == (7, 73)
+    assert len(set(ratings.occupations)) == 21 and ratings.genders.count("F") == 273
 
 
 def test_models_are_unpacked_whole():

@@ -21,6 +21,10 @@ class Ratings(NamedTuple):
         Seconds since 1970.
     titles, years, genres : list
         One entry a film; the year 0 where it is not known.
+    ages : ndarray of int64, shape (number of users,)
+        In years.
+    genders, occupations : list of str
+        One entry a user; the gender as "M" or "F".
     """
 
     users: np.ndarray
@@ -30,6 +34,9 @@ class Ratings(NamedTuple):
     titles: list[str]
     years: list[int]
     genres: list[list[str]]
+    ages: np.ndarray
+    genders: list[str]
+    occupations: list[str]
 
 
 def load_movielens() -> Ratings:
@@ -39,6 +46,8 @@ def load_movielens() -> Ratings:
     """
     users, films, ratings, times = zip(*_read_atomic("ratings"), strict=True)
     described = sorted(_read_atomic("films"), key=lambda row: int(row[0]))  # ids 1, 2, 3 …
+    people = sorted(_read_atomic("users"), key=lambda row: int(row[0]))
+    _, ages, genders, occupations, _ = zip(*people, strict=True)
     years = [re.search(r"\d{4}", f"{year} {title} 0000")[0] for _, title, year, _ in described]
     return Ratings(
         np.array(users, dtype=np.int64) - 1,
@@ -48,6 +57,9 @@ def load_movielens() -> Ratings:
         [title.replace("unkonwn", "unknown") for _, title, _, _ in described],
         [int(year) for year in years],
         [genres.split() for _, _, _, genres in described],
+        np.array(ages, dtype=np.int64),
+        [*genders],
+        [*occupations],
     )
 
 
