@@ -13,11 +13,11 @@ endif
 TESTS := tests/test_chapters.py tests/test_site.py $(NOTEBOOKS) -k "$(CHAPTER)-"
 endif
 
-.PHONY: help book test lab run data reseed portability bench report lock clean
+.PHONY: help book test lab run data reseed portability bench long-run report lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -61,6 +61,9 @@ portability: $(READY) data ## Repeat the notebooks as other processors would com
 
 bench: $(READY) data ## Measure the skip-gram trainer against gensim's (about twenty minutes)
 	$(BIN)/python book/tools/bench_skipgram.py
+
+long-run: $(READY) data ## Repeat a run that is too long for a notebook, and store it: RUN=dimensions
+	$(BIN)/python book/evidence/runs/$(or $(RUN),$(error Name one of book/evidence/runs: RUN=dimensions)).py
 
 report: $(READY) ## Print words, lines and seconds of each notebook
 	@$(BIN)/python -m book.tools.report

@@ -481,8 +481,8 @@ def format_estimate(estimate: Estimate | Mapping[str, Any]) -> str:
     value, low, high = estimate[:3]
     digits = 3 if abs(value) < 10 else 1
     if low == high:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        return f"{value:z.{digits}f}"
+    return f"{value:z.{digits}f} [{low:z.{digits}f}, {high:z.{digits}f}]"
 
 
 class Verdict(NamedTuple):

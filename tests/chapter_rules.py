@@ -462,6 +462,17 @@ def cards_are_fresh(notebook):
     return complaints
 
 
+def figures_are_fresh(notebook):
+    """A figure that a chapter shows from its evidence is the one that is stored there."""
+    complaints = []
+    for cell in notebook.code:
+        shown = re.fullmatch(r"evidence\.show_figure\(\"([^\"]+)\"\)", cell.source.strip())
+        pictures = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
+        if shown and pictures != [evidence.show_figure(shown[1]).png]:
+            complaints.append(f"the figure {shown[1]} is stale: run it (make run)")
+    return complaints
+
+
 def output_width(notebook):
     """What is printed to be read does not scroll sideways; a table has HTML beside its text."""
     complaints = []
@@ -523,6 +534,7 @@ CHAPTER_RULES = [
     predictions_are_folded,
     claims,
     cards_are_fresh,
+    figures_are_fresh,
     marks,
     output_width,
     no_belittling_words,

@@ -313,6 +313,7 @@ IN_CHAPTERS = [
     ("marks", prose('<a href="../x.ipynb#claim-3-1a">✗ 3.1a</a>'), "3.1a is marked ✗, and should"),
     ("marks", prose('<a href="../x.ipynb#claim-9j">✓ 9j</a>'), "should be None"),
     ("cards_are_fresh", in_data("show()", evidence.CARD_TYPE, estimates=[]), "claim 4a is stale"),
+    ("figures_are_fresh", replace("plot()", 'evidence.show_figure("fig-e05-tasks")'), "is stale"),
     ("output_width", add_output("stream", text="a\n" + "b" * 77), "a line of 77 characters"),
     ("output_width", add_output("display_data", data={"text/plain": "b" * 77}), "a line of 77"),
     ("file_size", changed(text="é" * 300_000), "600000 bytes"),
