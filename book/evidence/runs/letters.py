@@ -149,8 +149,8 @@ class Tagged(NamedTuple):
 def split(bank: Treebank, run: int) -> list[np.ndarray]:
     """Draw the sentences to train on, to choose by, and to test."""
     number = int(bank.owners.max()) + 1
-    # A split is part of the stored run: the bit generator is named, so that `make reseed`, which
-    # shifts `default_rng`, trains again on the split that is stored.
+    # The split belongs to the stored run: `make reseed` shifts the seeds of
+    # `default_rng`, and would train again on sentences of another split.
     order = np.random.Generator(np.random.PCG64(run)).permutation(number)
     return np.split(order, np.cumsum(PARTS))
 
