@@ -13,7 +13,7 @@ endif
 TESTS := tests/test_chapters.py tests/test_site.py $(NOTEBOOKS) -k "$(CHAPTER)-"
 endif
 
-.PHONY: help book test lab run data reseed portability bench long-run report lock clean
+.PHONY: help book test lab run data spark reseed portability bench long-run report lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -48,6 +48,11 @@ run: $(READY) data ## Execute notebooks again and store their outputs: CHAPTER=0
 
 data: $(READY) ## Fetch all the data ahead, for a classroom or a plane, or that of CHAPTER=05
 	$(BIN)/python -m helpers.data $(NOTEBOOKS)
+
+spark: $(READY) ## Install Spark for the page "Past one machine" (needs Java 17 or 21)
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation \
+	  --requirement requirements-spark.txt
+	@$(BIN)/python -c 'from helpers import spark; spark.require()'
 
 reseed: $(READY) data ## See whether verdicts stand under other seeds: SEEDS=3, CHAPTER=05 or all
 	$(BIN)/python -m book.tools.reseed --seeds $(or $(SEEDS),3) $(CHAPTER)

@@ -9,6 +9,9 @@ is a number with a point or an exponent. Integers and all other text stay exact,
 everything in cells that declare nothing. Figures are not compared, but must be there on both
 sides.
 
+A notebook with a cell tagged ``spark`` is skipped where Spark is missing, and says so; with
+REQUIRE_SPARK in the environment it runs and fails.
+
 Cells that were never executed fail, and so do any text on stderr, and the cell with which a
 notebook exceeds its time limit. What native libraries write past Python into the process's
 stderr, such as TensorFlow's start-up lines, never arrives here: ipykernel leaves that alone under
@@ -17,11 +20,15 @@ pytest.
 
 import json
 import math
+import os
 import re
 import time
 
 import pytest
 from nbval.plugin import IPyNbCell, coalesce_streams
+
+from book.tools.run_notebooks import needs_spark
+from helpers import spark
 
 # Neither part of a word or of a version ("v2.1", "2.21.0"), nor followed by a unit or a letter.
 NUMBER = re.compile(
@@ -185,6 +192,14 @@ IPyNbCell.compare_outputs = compare_outputs
 
 def pytest_addoption(parser):
     parser.addini("notebook_seconds", "How long all cells of a notebook may take", default="300")
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the notebooks that need Spark where it is missing, unless it is required."""
+    reason = None if os.environ.get("REQUIRE_SPARK") else spark.missing()
+    for item in items if reason else []:
+        if isinstance(item, IPyNbCell) and needs_spark(item.parent.nb):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.hookimpl(wrapper=True)

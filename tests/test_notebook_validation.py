@@ -1,5 +1,6 @@
 """Plant wrong notebooks and see each caught by nbval as configured here."""
 
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -187,10 +188,11 @@ def failures(tmp_path_factory):
     return {name: reports[f"Cell {number}"] for number, name in enumerate(PLANTED)}
 
 
-def run_pytest(*arguments):
+def run_pytest(*arguments, **environment):
     return subprocess.run(
         [sys.executable, "-m", "pytest", "--color=no", *arguments, "-c", ROOT / "pyproject.toml"],
         cwd=ROOT,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -286,3 +288,21 @@ def test_slow_notebook_fails_once(tmp_path):
     assert "2 passed" in done.stdout and "1 failed" in done.stdout
     assert "the notebook takes more than 0 seconds" in done.stdout
     assert "3 passed" in run_pytest("--nbval", str(tmp_path)).stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="hides Java by an empty path")
+def test_notebook_that_needs_spark_is_skipped_where_it_is_missing_unless_asked_for(tmp_path):
+    looks = {"tags": ["spark"]}
+    cells = [
+        new_code_cell("from helpers import spark", execution_count=1),
+        new_code_cell("spark.require()", metadata=looks, execution_count=2),
+    ]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "spark.ipynb")
+    nbformat.write(new_notebook(cells=cells[:1]), tmp_path / "plain.ipynb")
+    hidden = {"PATH": str(tmp_path), "JAVA_HOME": "", "REQUIRE_SPARK": ""}
+    done = run_pytest("--nbval", str(tmp_path), **hidden).stdout
+    assert "1 passed, 2 skipped" in done
+    assert "there is no Java (install Java 17" in done
+    done = run_pytest("--nbval", str(tmp_path), **hidden | {"REQUIRE_SPARK": "1"}).stdout
+    assert "1 failed, 2 passed" in done
+    assert "Spark is an optional part of the book" in done

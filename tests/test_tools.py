@@ -69,6 +69,13 @@ def test_notebooks_run_in_the_order_of_the_book_evidence_first(book):
     assert found("15-3") == names[1:2]
 
 
+def test_pages_are_numbered_on_after_the_sections_of_their_chapter():
+    names = {page.number: page.name for page in contents.read_pages()}
+    assert names["15.1"] == "15-1-sentiment-analysis"
+    assert names["16.4"] == "16-4-past-one-machine"
+    assert "16.1" not in names
+
+
 def test_table_of_contents_lists_what_is_written(book):
     for name in ("chapters/15-real-world-use-cases-of-embeddings-in-keras", CHAPTER, PROOF):
         plant(book, name)
@@ -107,6 +114,15 @@ parts:
 
 
 # Running
+
+
+def test_run_leaves_the_page_that_needs_spark_where_spark_is_missing(book, capsys, monkeypatch):
+    path = plant(book, CHAPTER, "1 / 0", tags=["spark"])
+    before = path.read_bytes()
+    monkeypatch.setattr(run_notebooks.spark, "missing", lambda: "Spark is elsewhere.")
+    assert run_notebooks.main([], book) == 0
+    assert f"{CHAPTER} was not run. Spark is elsewhere." in capsys.readouterr().out
+    assert path.read_bytes() == before
 
 
 def test_run_stores_the_normal_form_and_a_second_run_changes_nothing(book, capsys, monkeypatch):

@@ -25,7 +25,7 @@ class Page(NamedTuple):
     """A chapter, or a page under one.
 
     `number` is "5" or "15.3", `name` that of its notebooks without the ending, `sections` the
-    headings that its page opens with; `pages` are those under it.
+    headings that its page opens with; `pages` are those under it, numbered on after the sections.
     """
 
     number: str
@@ -51,11 +51,11 @@ def read_parts(root=ROOT):
         parts[part["title"]] = []
         for chapter in part["chapters"]:
             number += 1
+            sections = tuple(chapter.get("sections", ()))
             pages = tuple(
                 make_page(f"{number}.{place}", title)
-                for place, title in enumerate(chapter.get("pages", ()), start=1)
+                for place, title in enumerate(chapter.get("pages", ()), start=len(sections) + 1)
             )
-            sections = tuple(chapter.get("sections", ()))
             page = make_page(str(number), chapter["title"], sections=sections, pages=pages)
             parts[part["title"]].append(page)
     return parts

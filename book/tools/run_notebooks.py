@@ -2,7 +2,8 @@
 
 ``python -m book.tools.run_notebooks 05`` runs chapter 5: its evidence notebook first, since the
 chapter shows what that stores. Without a number, all of them.
-A notebook that fails, warns or shows a memory address is left on disk as it was.
+A notebook that fails, warns or shows a memory address is left on disk as it was, and so is one
+that needs Spark where there is none.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from traitlets import Unicode
 from traitlets.config import Config
 
 from book.tools import contents
+from helpers import spark
 
 # What a notebook of the book may say about itself; everything else is an editor's or a
 # machine's trace and would differ from run to run.
@@ -205,6 +207,11 @@ def write_notebook(notebook, path):
     os.replace(temporary, path)
 
 
+def needs_spark(notebook):
+    """Whether a notebook has a cell tagged as the one that looks for Spark."""
+    return any("spark" in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
 def run_notebook(path):
     """Execute one notebook, normalize it and store it.
 
@@ -251,6 +258,10 @@ def main(arguments=None, root=contents.ROOT):
         return 2
     for path in paths:
         name = path.relative_to(root).with_suffix("").as_posix()
+        reason = spark.missing() if needs_spark(read_notebook(path)) else None
+        if reason:
+            print(f"{name} was not run. {reason}", flush=True)
+            continue
         started = time.perf_counter()
         try:
             run_notebook(path)
