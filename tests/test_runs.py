@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from book.evidence.runs import dimensions, letters, step_times, subwords
+from book.evidence.runs import dimensions, letters, step_times, subwords, training_data
 from helpers import evidence
 from helpers.training import Trained
+from helpers.vectors import WordVectors
 
 
 def test_runs_are_loaded_as_they_were_saved(tmp_path):
@@ -78,3 +79,76 @@ def test_stored_subwords_are_those_that_the_program_makes():
         is_unseen = (stored["counts"] < subwords.MIN_COUNT).any(axis=0)
         assert not stored["plain"][..., is_unseen].any()
         assert stored["fastText"][..., is_unseen].all()
+
+
+def test_noise_does_to_a_text_what_it_says():
+    rng = np.random.default_rng(0)
+    paragraphs = [
+        f"word{'abcdefghij'[row]} of a paragraph , with 9 words" for row in range(10)
+    ] * 20
+    counts = [len(paragraph.split()) for paragraph in paragraphs]
+
+    typos = training_data.add_noise(paragraphs, "misspelled words", 0.2, rng)
+    assert [len(text.split()) for text in typos] == counts
+    pairs = [
+        pair
+        for both in zip(paragraphs, typos, strict=True)
+        for pair in zip(*map(str.split, both), strict=True)
+    ]
+    changed = [(old, new) for old, new in pairs if old != new]
+    long_words = sum(old.isalpha() and len(old) > 1 for old, _ in pairs)
+    assert 0.15 < len(changed) / long_words < 0.22  # a few errors are no change: "ll" swapped
+    assert all(abs(len(old) - len(new)) <= 1 and old.isalpha() for old, new in changed)
+
+    shuffled = training_data.add_noise(paragraphs, "shuffled words", 0.5, rng)
+    assert [sorted(text.split()) for text in shuffled] == [sorted(t.split()) for t in paragraphs]
+    same = np.mean([one == two for one, two in zip(paragraphs, shuffled, strict=True)])
+    assert 0.4 < same < 0.6
+
+    tagged = training_data.add_noise(["a b c d e f g h i j k"], "markup", 5, rng)
+    assert tagged == ["a b c d e <br /> f g h i j <br /> k"]
+
+    copies = training_data.add_noise(list("abcdefghijklmnopqrst"), "duplicates", 10, rng)
+    assert sorted(map(copies.count, set(copies))) == [1] * 18 + [10] * 2
+
+
+def test_shared_neighbors_by_hand():
+    words = [*"abcdefghijklm"]
+    angles = np.linspace(0, 2, len(words))
+    one = WordVectors(words, np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    turned = WordVectors(words[::-1], one.matrix[::-1, ::-1])
+    assert training_data.shared_neighbors(one, turned, ["a", "g"], words).tolist() == [1, 1]
+    moved = one.matrix.copy()
+    moved[0] = one.matrix[-1] + 0.01  # "a" goes to the other end
+    shared = training_data.shared_neighbors(one, WordVectors(words, moved), ["a"], words)
+    assert shared.tolist() == [0.8]  # of twelve, each end leaves out the two farthest
+
+
+def test_halves_share_no_paragraph_and_have_the_words_asked_for():
+    paragraphs = [f"number {'x' * row} and it's five words" for row in range(1, 60)]
+    halves = training_data.cut_halves(paragraphs, np.random.default_rng(0), 100)
+    assert not {*halves[0]} & {*halves[1]}
+    assert [sum(map(training_data.count_words, half)) for half in halves] == [102, 102]
+
+
+def test_stored_training_data_is_what_the_program_makes():
+    for claim_id in ("16.1a", "16.2a", "16.3a"):
+        assert set(evidence.Claim(claim_id).entry.runs.values()) == {training_data.RUNS}
+    assert [*evidence.Claim("16.1a").entry.cases] == [*training_data.NOISE]
+    with np.load(training_data.STORED) as stored:
+        names = {*stored.files}
+        for run in range(training_data.RUNS):
+            settings = [
+                training_data.CLEAN,
+                *((k, d) for k, degrees in training_data.NOISE.items() for d in degrees),
+            ]
+            for kind, degree in settings:
+                assert stored[f"noise|{kind}|{degree}|{run}|cosines"].shape == (2_997,)
+            for share in training_data.SHARES:
+                assert np.isfinite(stored[f"size|{share}|{run}|cosines"]).any()
+                assert f"size|{share}|{run}|other start" in names
+            words = stored[f"domain|{run}|words"]
+            pairs = [name for name in names if name.startswith(f"domain|{run}|") and " " in name]
+            assert len(pairs) == 15
+            assert all(stored[name].shape == words.shape for name in pairs)
+    assert all(d in training_data.NOISE[kind] for kind, d in training_data.CLAIMED.items())
