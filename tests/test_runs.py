@@ -146,7 +146,7 @@ def test_stored_training_data_is_what_the_program_makes():
                 assert stored[f"noise|{kind}|{degree}|{run}|cosines"].shape == (2_997,)
             for share in training_data.SHARES:
                 assert np.isfinite(stored[f"size|{share}|{run}|cosines"]).any()
-                assert f"size|{share}|{run}|other start" in names
+                assert (f"size|{share}|{run}|other text" in names) == (share < 1)
             words = stored[f"domain|{run}|words"]
             pairs = [name for name in names if name.startswith(f"domain|{run}|") and " " in name]
             assert len(pairs) == 15
