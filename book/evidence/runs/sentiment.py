@@ -11,6 +11,7 @@ other draws::
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -146,20 +147,25 @@ def train_average(
     return best
 
 
-def train_counting(texts: Texts, run: int) -> Answers:
+def train_counting(
+    texts: Texts,
+    run: int,
+    fewest_tried: Sequence[int] = FEWEST,
+    strengths: Sequence[float] = STRENGTHS,
+) -> Answers:
     """Fit with each setting; keep the one best on validation texts."""
     draw = texts.draw(run)
     counts, labels = texts.counts[0][draw], texts.labels[0][draw]
     texts_with = counts.getnnz(axis=0)
     best_score, best = -1.0, None
-    for fewest in FEWEST:
+    for fewest in fewest_tried:
         terms = np.flatnonzero(texts_with >= fewest)
         weigh = TfidfTransformer(sublinear_tf=True).fit(counts[:, terms])
         train, validation, test = (
             weigh.transform(part[:, terms])
             for part in (counts, *texts.counts[1:])
         )
-        for strength in STRENGTHS:
+        for strength in strengths:
             model = LogisticRegression(
                 C=strength, solver="liblinear", tol=0.01
             ).fit(train, labels)
