@@ -24,6 +24,7 @@ import tensorflow as tf
 from helpers import data
 from helpers.training import cut_batches
 from keras import layers, ops
+from scipy import sparse
 
 STORED = Path(__file__).with_suffix(".npz")
 MAX_WORDS = 6
@@ -73,34 +74,37 @@ def read_pairs() -> list[tuple[str, str]]:
     return list(pairs)
 
 
-def find_families(pairs: list[tuple[str, str]]) -> list[list[int]]:
-    """Group the pairs that a shared sentence, or a chain of them, joins."""
-    parents = {}
-
-    def root(sentence: tuple[str, str]) -> tuple[str, str]:
-        while parents.setdefault(sentence, sentence) != sentence:
-            sentence = parents[sentence]
-        return sentence
-
-    for english, spanish in pairs:
-        parents[root(("english", english))] = root(("spanish", spanish))
-    families = {}
-    for row, (english, _) in enumerate(pairs):
-        families.setdefault(root(("english", english)), []).append(row)
-    return list(families.values())
+def find_families(pairs: list[tuple[str, str]]) -> np.ndarray:
+    """Number the families: pairs that shared sentences join, by a chain."""
+    numbers = {}
+    ends = np.array(
+        [
+            [
+                numbers.setdefault(sentence, len(numbers))
+                for sentence in zip(("english", "spanish"), pair, strict=True)
+            ]
+            for pair in pairs
+        ]
+    ).T
+    size = len(numbers)
+    joined = sparse.coo_matrix((np.ones(len(pairs)), ends), shape=(size, size))
+    return sparse.csgraph.connected_components(joined, directed=False)[1][ends[0]]
 
 
 def split_pairs(pairs: list[tuple[str, str]]) -> Splits:
-    """Hold out families; of each held-out family, one pair is judged."""
+    """Hold out families; of each held-out family, its first pair is judged."""
+    family = find_families(pairs)
     rng = np.random.default_rng(SPLIT_SEED)
-    families = find_families(pairs)
-    order = rng.permutation(len(families))
-    held_out = [rng.choice(families[f]) for f in order[: 2 * HELD_OUT]]
-    train = [row for f in order[2 * HELD_OUT :] for row in families[f]]
-    parts = train, held_out[:HELD_OUT], held_out[HELD_OUT:]
-    return Splits(
-        *(Pairs(*zip(*(pairs[row] for row in part), strict=True)) for part in parts)
+    place = rng.permutation(family.max() + 1)[family]
+    is_first = np.zeros(len(pairs), dtype=bool)
+    is_first[np.unique(family, return_index=True)[1]] = True
+    chosen = (
+        place >= 2 * HELD_OUT,
+        is_first & (place >= HELD_OUT) & (place < 2 * HELD_OUT),
+        is_first & (place < HELD_OUT),
     )
+    parts = ([pairs[row] for row in np.flatnonzero(rows)] for rows in chosen)
+    return Splits(*(Pairs(*map(list, zip(*part, strict=True))) for part in parts))
 
 
 class Language:
