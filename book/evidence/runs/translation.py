@@ -99,7 +99,7 @@ def find_families(pairs: list[tuple[str, str]]) -> np.ndarray:
 
 
 def split_pairs(pairs: list[tuple[str, str]]) -> Splits:
-    """Hold out families; of each held-out family, its first pair is judged."""
+    """Hold out families; of each one held out, its first pair is judged."""
     family = find_families(pairs)
     rng = np.random.default_rng(SPLIT_SEED)
     place = rng.permutation(family.max() + 1)[family]
