@@ -372,7 +372,8 @@ def test_welcome_page_links_the_written_chapters_and_names_the_others(site):
     items = soup(site, "book/index").select(".chapter-list li")
     assert len(items) == 18
     linked = [item.a["href"] for item in items if item.a]
-    assert linked == [f"../{chapter}.html" for chapter in CHAPTERS]
+    under = {f"chapters/{page.name}" for page in contents.read_pages() if "." in page.number}
+    assert linked == [f"../{chapter}.html" for chapter in CHAPTERS if chapter not in under]
 
 
 @pytest.mark.parametrize("name", PAGES)
