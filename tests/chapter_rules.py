@@ -533,6 +533,7 @@ COMMON_RULES = [
     code_manners,
     tolerances,
     one_sentence_a_line,
+    folded_code_says_so,
 ]
 EVIDENCE_RULES = [*COMMON_RULES, evidence_opening, claims_are_tested]
 CHAPTER_RULES = [
@@ -546,7 +547,6 @@ CHAPTER_RULES = [
     exercises,
     solutions_are_folded,
     predictions_are_folded,
-    folded_code_says_so,
     claims,
     cards_are_fresh,
     figures_are_fresh,
