@@ -52,6 +52,7 @@ DRAWN_TASKS = ("TREC", "IMDB")  # those of parts 2 and 3
 RUNS, DRAW = 3, 1_000
 VALIDATION, TEST = 600, 1_500  # at most
 PIECES, DIM = 128, 128
+INT8 = "distilled, int8"
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1)  # C of the regressions
 ROUNDS = 5  # of timing
 
@@ -245,12 +246,11 @@ def distill(
             )
             cosines.append(-loss)
             if cosines[-1] > best:
-                best, kept = cosines[-1], student.get_weights()
-                curve = cosines
+                best, curve = cosines[-1], cosines
+                kept = np.array(student.get_weights()[0])
             elif len(cosines) > 2 and cosines[-1] < max(cosines) - 0.002:
                 break
-    student = build_student(kept[0])
-    return student, curve
+    return build_student(kept), curve
 
 
 def run_context(first_run: int, cache: Path | None) -> dict:
@@ -314,7 +314,7 @@ def run_context(first_run: int, cache: Path | None) -> dict:
             "MiniLM": vectors[name],
             "MiniLM, cut": [part @ directions for part in vectors[name]],
             "distilled": answers,
-            "distilled, int8": ask(small, name),
+            INT8: ask(small, name),
         }
         labels = [part.labels for part in task]
         counts = [glove.count(part.texts) for part in task]
@@ -329,6 +329,8 @@ def run_context(first_run: int, cache: Path | None) -> dict:
                     glove.average(part, each) for part in counts
                 ]
             for kind, parts in features.items():
+                if rows != slice(None) and kind in ("MiniLM, cut", INT8):
+                    continue
                 chosen = choose(
                     [parts[0][rows], *parts[1:]],
                     [labels[0][rows], *labels[1:]],
@@ -574,7 +576,7 @@ def models_as_files(name: str, task: Task, teacher: Teacher) -> Iterator:
     pieces = teacher.pieces(task.test.texts[:200])[:, :length]
     ids = keras.Input((length,), dtype="int32", name="ids")
     vocab_size = teacher.cut.tokenizer.vocabulary_size()
-    for kind in ("distilled", "distilled, int8"):
+    for kind in ("distilled", INT8):
         table = layers.Embedding(vocab_size, DIM, mask_zero=True)
         text = layers.GlobalAveragePooling1D()(table(ids))
         model = with_dense(text, ids, number)
