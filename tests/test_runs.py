@@ -117,6 +117,13 @@ def test_rare_words_weigh_more():
     assert np.isclose(rare, np.log(2) + 1)
 
 
+def test_shuffled_words_are_the_same_words():
+    text = "one two three four five six seven eight"
+    [shuffled] = outlook.shuffle_words([text], seed=0)
+    assert shuffled != text
+    assert sorted(shuffled.split()) == sorted(text.split())
+
+
 def test_stored_outlook_is_the_one_that_the_designs_declare():
     assert set(evidence.Claim("18a").entry.cases) == set(outlook.LOADERS)
     assert set(evidence.Claim("18a").entry.runs.values()) == {outlook.RUNS}
@@ -134,6 +141,13 @@ def test_stored_outlook_is_the_one_that_the_designs_declare():
             for kind in outlook.NETWORKS:
                 assert stored[f"{task}/{kind}/right"].shape[0] == outlook.RUNS
                 assert (stored[f"{task}/{kind}/costs"] > 0).all()
+        for task in outlook.LONG_TASKS:
+            whole, part = (
+                stored[f"{task}/GloVe/{texts}/right"].shape for texts in ("draws", "beginnings")
+            )
+            assert whole == part
+        questions = stored["TREC/MiniLM/draws/right"].shape
+        assert stored["TREC/MiniLM, shuffled/draws/right"].shape == questions
 
 
 def test_pairs_of_neighbors_follow_the_words():

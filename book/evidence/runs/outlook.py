@@ -1,6 +1,6 @@
 """Context, size and speed of the book's models: long runs of evidence 18.
 
-``make long-run RUN=outlook`` does four things (about half an hour on two
+``make long-run RUN=outlook`` does six things (about half an hour on two
 idle cores) and writes ``outlook.npz`` beside this file; evidence 18 judges
 what it finds:
 
@@ -9,7 +9,11 @@ what it finds:
 2. ``models``: the book's other classifiers on two of these tasks;
 3. ``costs``: the size, memory and time of an answer of each as a file;
 4. ``times``: processor time of three classifiers trained in turn, from
-   the texts on.
+   the texts on;
+5. ``beginnings``: GloVe's averages of no more than MiniLM reads of the two
+   tasks with long texts (a check beside the claim);
+6. ``order``: MiniLM's vectors of TREC's questions with their words
+   shuffled.
 
 One part alone, or other draws and starts::
 
@@ -49,6 +53,7 @@ LOADERS = {
     "R8": lambda: data.load_reuters("r8"),
 }
 DRAWN_TASKS = ("TREC", "IMDB")  # those of parts 2 and 3
+LONG_TASKS = ("IMDB", "R8")  # those of part 5
 RUNS, DRAW = 3, 1_000
 VALIDATION, TEST = 600, 1_500  # at most
 PIECES, DIM = 128, 128
@@ -343,6 +348,69 @@ def run_context(first_run: int, cache: Path | None) -> dict:
                     found.setdefault(f"{key}/{what}", []).append(value)
         print(name, "judged", flush=True)
     return {key: np.array(value) for key, value in found.items()}
+
+
+def read_beginnings(texts: list[str]) -> list[str]:
+    """Cut texts to the words whose pieces MiniLM reads."""
+    import keras_hub
+
+    folder = str(data.minilm_folder())
+    tokenizer = keras_hub.models.BertTokenizer.from_preset(folder)
+    pieces = tokenizer(texts)  # of each text, with no marks around them
+    first = [[*row[: PIECES - 2]] for row in pieces]
+    return list(tokenizer.detokenize(first))
+
+
+def run_beginnings(first_run: int) -> dict:
+    """Judge GloVe on the beginnings of the long texts."""
+    found: dict[str, np.ndarray] = {}
+    glove = Glove()
+    for name in LONG_TASKS:
+        task = read_task(name, first_run)
+        counts = [glove.count(read_beginnings(part.texts)) for part in task]
+        labels = [part.labels for part in task]
+        for run in range(RUNS):
+            rows = slice(run * DRAW, (run + 1) * DRAW)
+            weights = {
+                "GloVe": np.ones(len(glove.matrix)),
+                "GloVe, idf": idf(counts[0][rows]),
+            }
+            for kind, each in weights.items():
+                parts = [glove.average(part, each) for part in counts]
+                chosen = choose(
+                    [parts[0][rows], *parts[1:]],
+                    [labels[0][rows], *labels[1:]],
+                )
+                key = f"{name}/{kind}/beginnings"
+                found.setdefault(f"{key}/validation", []).append(chosen[0])
+                found.setdefault(f"{key}/right", []).append(chosen[2])
+        print(name, "beginnings judged", flush=True)
+    return {key: np.array(value) for key, value in found.items()}
+
+
+def shuffle_words(texts: list[str], seed: int) -> list[str]:
+    """Put the words of each text into any order."""
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.permutation(text.split())) for text in texts]
+
+
+def run_order(first_run: int) -> dict:
+    """Judge MiniLM on questions without their order, in all parts."""
+    teacher, task = Teacher(), read_task("TREC", first_run)
+    vectors = [
+        teacher.encode(teacher.pieces(shuffle_words(part.texts, seed)))
+        for seed, part in enumerate(task, start=first_run)
+    ]
+    labels = [part.labels for part in task]
+    right = []
+    for run in range(RUNS):
+        rows = slice(run * DRAW, (run + 1) * DRAW)
+        chosen = choose(
+            [vectors[0][rows], *vectors[1:]], [labels[0][rows], *labels[1:]]
+        )
+        right.append(chosen[2])
+    print("order judged", flush=True)
+    return {"TREC/MiniLM, shuffled/draws/right": np.array(right)}
 
 
 # 2. The book's other models
@@ -751,7 +819,7 @@ def run_times(first_run: int) -> dict:
     return {"times": found}
 
 
-PARTS = ("context", "models", "costs", "times")
+PARTS = ("context", "models", "costs", "times", "beginnings", "order")
 
 
 def main() -> None:
@@ -770,8 +838,12 @@ def main() -> None:
             found = run_models(options.first_run)
         elif part == "costs":
             found = run_costs(options.first_run)
-        else:
+        elif part == "times":
             found = run_times(options.first_run)
+        elif part == "beginnings":
+            found = run_beginnings(options.first_run)
+        else:
+            found = run_order(options.first_run)
         stored = {}
         if options.output.exists():
             with np.load(options.output) as before:
