@@ -435,6 +435,20 @@ def predictions_are_folded(notebook):
     return complaints
 
 
+def folded_code_says_so(notebook):
+    """Above folded code stands "Show the code" or the like: "Show the answer" is a prediction's."""
+    complaints = []
+    for cell in notebook.cells:
+        words = cell.metadata.get("mystnb", {})
+        named = {"code_prompt_show", "code_prompt_hide"} <= words.keys()
+        if has_tag(cell, "hide-input") and not has_tag(cell, "hide-output") and not named:
+            complaints.append(
+                f"cell {cell.get('id')} folds its code; its metadata lacks "
+                '"mystnb": {"code_prompt_show": "Show the code", "code_prompt_hide": …}'
+            )
+    return complaints
+
+
 def claims(notebook):
     """A chapter tests its claims, or shows what its evidence notebook says of each."""
     if not notebook.has_evidence:
@@ -519,6 +533,7 @@ COMMON_RULES = [
     code_manners,
     tolerances,
     one_sentence_a_line,
+    folded_code_says_so,
 ]
 EVIDENCE_RULES = [*COMMON_RULES, evidence_opening, claims_are_tested]
 CHAPTER_RULES = [

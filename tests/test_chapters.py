@@ -303,6 +303,7 @@ IN_CHAPTERS = [
     ("predictions_are_folded", set_in_metadata("moved", "tags", value=[]), "answers a prediction"),
     ("predictions_are_folded", fold("moved", source_hidden=True), "answers a prediction"),
     ("predictions_are_folded", drop("moved"), "answers a prediction"),
+    ("folded_code_says_so", set_in_metadata("moved", "tags", value=["hide-input"]), "folds its"),
     ("claims", drop("claim.report()"), "3.1a is stated 1 times and reported 0 times"),
     ("claims", repeat("claim.report()"), "3.1a is stated 1 times and reported 2 times"),
     ("claims", drop("claim"), "3.1a is stated 0 times and reported 1 times"),

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from book.evidence.runs import dimensions, letters, outlook, sentiment, step_times, subwords
+from book.evidence.runs import (
+    dimensions,
+    letters,
+    outlook,
+    sentiment,
+    step_times,
+    subwords,
+    vector_sets,
+)
 from helpers import evidence
 from helpers.training import Trained
 from helpers.vectors import WordVectors
@@ -148,6 +156,29 @@ def test_stored_outlook_is_the_one_that_the_designs_declare():
             assert whole == part
         questions = stored["TREC/MiniLM/draws/right"].shape
         assert stored["TREC/MiniLM, shuffled/draws/right"].shape == questions
+
+
+def test_stored_sets_of_vectors_are_those_that_the_program_draws():
+    rng = np.random.default_rng(0)
+    settings = [vector_sets.draw_setting(rng) for _ in range(vector_sets.SETS)]
+    for claim_id in ("17.1a", "17.2a"):
+        entry = evidence.Claim(claim_id).entry
+        assert entry.cases == tuple(vector_sets.TASKS)
+        assert f"{vector_sets.SETS} sets" in entry.over
+    with np.load(vector_sets.STORED) as stored:
+        assert [tuple(each) for each in stored["settings"].tolist()] == settings
+        assert stored["cosines"].shape == (vector_sets.SETS, len(stored["pairs"]))
+        assert set(stored["pairs"]["set"]) == set(vector_sets.SIMILARITY)
+        assert stored["answered"].shape == (vector_sets.SETS, len(stored["questions"]))
+        for name in vector_sets.TASKS:
+            texts = len(stored[f"{name}, labels"])
+            assert stored[f"{name}, answers"].shape == (vector_sets.SETS, texts)
+
+
+def test_text_of_a_set_has_the_length_that_was_drawn():
+    paragraphs = [f"{number} {number} {number}" for number in range(10)]
+    taken = vector_sets.take_words(paragraphs, 7, np.random.default_rng(0))
+    assert len(set(taken)) == len(taken) == 3  # the third takes it past seven words
 
 
 def test_pairs_of_neighbors_follow_the_words():
