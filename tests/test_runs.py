@@ -5,6 +5,7 @@ import numpy as np
 from book.evidence.runs import (
     dimensions,
     letters,
+    outlook,
     sentiment,
     step_times,
     subwords,
@@ -14,6 +15,10 @@ from book.evidence.runs import (
 from helpers import evidence
 from helpers.training import Trained
 from helpers.vectors import WordVectors
+
+
+def vectors_of(rows):
+    return WordVectors([*rows], np.array([*rows.values()], dtype=np.float32))
 
 
 def test_runs_are_loaded_as_they_were_saved(tmp_path):
@@ -162,6 +167,71 @@ def test_stored_training_data_is_what_the_program_makes():
             assert len(pairs) == 15
             assert all(stored[name].shape == words.shape for name in pairs)
     assert all(d in training_data.NOISE[kind] for kind, d in training_data.CLAIMED.items())
+
+
+def test_time_runs_to_the_best_epoch_and_stops_behind_it():
+    asked = []
+
+    def method(_):
+        for score in (0.5, 0.7, 0.6, 0.9):
+            asked.append(score)
+            yield lambda score=score: score
+
+    seconds, accuracy, epoch = outlook.time_to_best_epoch(method, None, 0)
+    assert (accuracy, epoch) == (0.7, 2)
+    assert asked == [0.5, 0.7, 0.6]
+    assert seconds >= 0
+
+
+def test_glove_averages_weigh_what_they_count(monkeypatch):
+    vectors = vectors_of({"rust": [1, 0], "iron": [0, 1], "Iron": [5, 5]})
+    monkeypatch.setattr(outlook.data, "load_glove_840b", lambda: vectors)
+    glove = outlook.Glove()
+    counts = glove.count(["Rust, rust and iron", "nothing known"])
+    plain = glove.average(counts, np.ones(2))
+    np.testing.assert_allclose(plain, [[2 / 3, 1 / 3], [0, 0]], atol=1e-6)
+    weighted = glove.average(counts, np.array([1.0, 2.0]))
+    np.testing.assert_allclose(weighted, [[0.5, 0.5], [0, 0]], atol=1e-6)
+
+
+def test_rare_words_weigh_more():
+    vectors = outlook.sparse.csr_matrix([[1, 0], [2, 1], [1, 0]])
+    common, rare = outlook.idf(vectors)
+    assert common == 1
+    assert np.isclose(rare, np.log(2) + 1)
+
+
+def test_shuffled_words_are_the_same_words():
+    text = "one two three four five six seven eight"
+    [shuffled] = outlook.shuffle_words([text], seed=0)
+    assert shuffled != text
+    assert sorted(shuffled.split()) == sorted(text.split())
+
+
+def test_stored_outlook_is_the_one_that_the_designs_declare():
+    assert set(evidence.Claim("18a").entry.cases) == set(outlook.LOADERS)
+    assert set(evidence.Claim("18a").entry.runs.values()) == {outlook.RUNS}
+    assert set(evidence.Claim("18c").entry.runs.values()) == {outlook.ROUNDS}
+    with np.load(outlook.STORED) as stored:
+        assert stored["times"].shape == (outlook.ROUNDS, len(outlook.METHODS), 3)
+        for task in outlook.LOADERS:
+            items = {
+                stored[f"{task}/{kind}/draws/right"].shape
+                for kind in ("MiniLM", "GloVe", "GloVe, idf", "distilled")
+            }
+            assert len(items) == 1
+            assert items.pop()[0] == outlook.RUNS
+        for task in outlook.DRAWN_TASKS:
+            for kind in outlook.NETWORKS:
+                assert stored[f"{task}/{kind}/right"].shape[0] == outlook.RUNS
+                assert (stored[f"{task}/{kind}/costs"] > 0).all()
+        for task in outlook.LONG_TASKS:
+            whole, part = (
+                stored[f"{task}/GloVe/{texts}/right"].shape for texts in ("draws", "beginnings")
+            )
+            assert whole == part
+        questions = stored["TREC/MiniLM/draws/right"].shape
+        assert stored["TREC/MiniLM, shuffled/draws/right"].shape == questions
 
 
 def test_stored_sets_of_vectors_are_those_that_the_program_draws():
