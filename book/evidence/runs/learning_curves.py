@@ -1,7 +1,7 @@
 """Sparse and dense input with few labels and many: a run of evidence 2.
 
 ``make long-run RUN=learning_curves`` trains five models ten times, each
-with its own draw of the labels and its own settings (some ten minutes),
+with its own draw of the labels and its own settings (some twenty minutes),
 and writes ``learning_curves.npz`` beside this file. Evidence 2 judges that,
 and repeats a part. To see whether its verdicts stand with other draws::
 
