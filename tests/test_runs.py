@@ -4,6 +4,7 @@ import numpy as np
 
 from book.evidence.runs import (
     dimensions,
+    learning_curves,
     letters,
     outlook,
     sentiment,
@@ -288,3 +289,51 @@ def test_stored_opinions_are_those_that_the_program_makes():
             assert set(second) <= set(range(1, setting.epochs + 1))
         # Better than guessing, by far: the answers belong to these texts, in this order.
         assert np.mean((answers.test > 0.5) == test.labels) > 0.7
+
+
+def small_reviews():
+    """Four reviews over the words 0, 1 and 2; the last one is for testing."""
+    return learning_curves.Reviews(
+        names=np.array(["the", "good", "bad"], dtype=object),
+        ids=np.array([0, 1, 0, 1, 2, 0, 2, 1, 2]),
+        owners=np.array([0, 0, 0, 0, 1, 2, 2, 3, 3]),
+        labels=np.array([1, 0, 0, 1]),
+        num_train=2,
+        num_pool=3,
+    )
+
+
+def test_words_and_pairs_are_counted_review_by_review():
+    reviews = small_reviews()
+    words = learning_curves.count_words(reviews, num_words=2)
+    np.testing.assert_array_equal(words.toarray(), [[2, 2], [0, 0], [1, 0], [0, 1]])
+    # "the good" twice, "good the" and "the bad" once; no pair crosses the end of a review.
+    pairs = learning_curves.count_pairs(reviews, num_pairs=3)
+    np.testing.assert_array_equal(pairs.toarray(), [[2, 1, 0], [0, 0, 0], [0, 0, 1], [0, 0, 0]])
+
+
+def test_draws_of_labels_are_balanced_nested_and_apart_from_validation():
+    labels = np.tile([0, 1], 1_200)
+    few, validation = learning_curves.draw(labels, 100, run=3)
+    many, same = learning_curves.draw(labels, 400, run=3)
+    np.testing.assert_array_equal(validation, same)
+    assert len(set(many)) == 400
+    assert labels[few].mean() == labels[many].mean() == labels[validation].mean() == 0.5
+    assert {*few} < {*many}
+    assert not {*many} & {*validation}
+    assert {*learning_curves.draw(labels, 100, run=4)[0]} != {*few}
+
+
+def test_stored_curves_are_those_that_the_designs_declare():
+    for claim_id in ("2b", "2.4a"):
+        assert set(evidence.Claim(claim_id).entry.runs.values()) == {learning_curves.RUNS}
+    stored = learning_curves.load_runs()
+    models = {*learning_curves.REGRESSIONS, *learning_curves.NETWORKS} - {"bigram network"}
+    wanted = {(model, size) for model in models for size in learning_curves.SETTINGS}
+    assert set(stored) == wanted | {("bigram network", 20_000)}
+    assert {runs.right.shape for runs in stored.values()} == {(learning_curves.RUNS, 2_451)}
+    for (model, _), runs in stored.items():
+        is_network = model in learning_curves.NETWORKS
+        allowed = learning_curves.RATES if is_network else learning_curves.STRENGTHS
+        assert set(runs.settings) <= set(allowed)
+        assert (runs.validation > 0.45).all()
