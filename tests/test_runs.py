@@ -293,23 +293,28 @@ def test_stored_opinions_are_those_that_the_program_makes():
 
 
 @pytest.fixture(scope="module")
-def chats():
-    return chatbots.read_chats()
-
-
-@pytest.fixture(scope="module")
-def judged(chats):
+def judged():
     """What the run of the chatbots is about: chats, candidates, what is asked."""
-    candidates = {part: chatbots.draw_candidates(chats, part) for part in ("validation", "test")}
-    return chats, candidates, chatbots.draw_asked(chats)
+
+    def shifted(_):
+        raise AssertionError("`make reseed` would shift this seed, and lose what is stored")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np.random, "default_rng", shifted)
+        chats = chatbots.read_chats()
+        parts = chatbots.CANDIDATE_SEEDS
+        candidates = {part: chatbots.draw_candidates(chats, part) for part in parts}
+        return chats, candidates, chatbots.draw_asked(chats)
 
 
-def test_messages_meet_replies_of_other_conversations_and_their_own(chats, judged):
+def test_messages_meet_replies_of_other_conversations_and_their_own(judged):
+    chats, drawn, _ = judged
     numbers = {part: {*chats.conversation_of[rows]} for part, rows in chats.parts.items()}
     assert not numbers["train"] & (numbers["validation"] | numbers["test"])
     assert not numbers["validation"] & numbers["test"]
     assert sum(map(len, chats.parts.values())) == len(chats.messages) == len(chats.replies)
-    for part, places in judged[1].items():
+    assert {*drawn} == {"validation", "test"}
+    for part, places in drawn.items():
         owners = chats.conversation_of[chats.parts[part]]
         np.testing.assert_array_equal(places[:, 0], np.arange(len(owners)))
         assert places.shape == (len(owners), 100)
@@ -335,7 +340,7 @@ def test_own_reply_is_among_the_first_if_few_scores_are_higher():
         chatbots.is_among_first(lambda _, columns: columns * np.nan, candidates)
 
 
-def test_nonsense_is_as_long_as_the_messages_and_sayings_are_short(chats, judged):
+def test_nonsense_is_as_long_as_the_messages_and_sayings_are_short(judged):
     texts, sayings = judged[2]
     assert tuple(texts) == (*chatbots.TO_CHOOSE, *chatbots.TO_TEST)
     assert {len(each) for each in texts.values()} == {chatbots.NUM_ASKED}
