@@ -1,8 +1,10 @@
 """Long runs store what they found so that evidence notebooks read the same."""
 
 import numpy as np
+import pytest
 
 from book.evidence.runs import (
+    chatbots,
     dimensions,
     learning_curves,
     letters,
@@ -337,3 +339,128 @@ def test_stored_curves_are_those_that_the_designs_declare():
         allowed = learning_curves.RATES if is_network else learning_curves.STRENGTHS
         assert set(runs.settings) <= set(allowed)
         assert (runs.validation > 0.45).all()
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """What the run of the chatbots is about: chats, candidates, what is asked."""
+
+    def shifted(_):
+        raise AssertionError("`make reseed` would shift this seed, and lose what is stored")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(np.random, "default_rng", shifted)
+        chats = chatbots.read_chats()
+        parts = chatbots.CANDIDATE_SEEDS
+        candidates = {part: chatbots.draw_candidates(chats, part) for part in parts}
+        return chats, candidates, chatbots.draw_asked(chats)
+
+
+def test_messages_meet_replies_of_other_conversations_and_their_own(judged):
+    chats, drawn, _ = judged
+    numbers = {part: {*chats.conversation_of[rows]} for part, rows in chats.parts.items()}
+    assert not numbers["train"] & (numbers["validation"] | numbers["test"])
+    assert not numbers["validation"] & numbers["test"]
+    assert sum(map(len, chats.parts.values())) == len(chats.messages) == len(chats.replies)
+    assert {*drawn} == {"validation", "test"}
+    for part, places in drawn.items():
+        owners = chats.conversation_of[chats.parts[part]]
+        np.testing.assert_array_equal(places[:, 0], np.arange(len(owners)))
+        assert places.shape == (len(owners), 100)
+        assert (owners[places[:, 1:]] != owners[:, None]).all()
+    assert chatbots.tidy("You’re “late”, 2 days?!") == ["you're", "late", "2", "days", "?", "!"]
+
+
+def test_own_reply_is_among_the_first_if_few_scores_are_higher():
+    candidates = np.tile(np.arange(100), (2_300, 1))
+    above = np.arange(2_300) % 20  # so many wrong replies score higher
+
+    def score(rows, columns):
+        return np.where(columns == 0, 0.5, columns <= above[rows, None])
+
+    first, in_ten = chatbots.is_among_first(score, candidates)
+    np.testing.assert_array_equal(first, above < 1)
+    np.testing.assert_array_equal(in_ten, above < 10)
+    some = chatbots.is_among_first(score, candidates, range(3, 2_300, 4))
+    np.testing.assert_array_equal(some, [first[3::4], in_ten[3::4]])
+    by_lot = chatbots.is_among_first(lambda _, columns: 0 * columns, candidates)
+    np.testing.assert_allclose(by_lot.mean(axis=1), [0.01, 0.1], atol=0.03)
+    with pytest.raises(ValueError, match="finite"):
+        chatbots.is_among_first(lambda _, columns: columns * np.nan, candidates)
+
+
+def test_nonsense_is_as_long_as_the_messages_and_sayings_are_short(judged):
+    texts, sayings = judged[2]
+    assert tuple(texts) == (*chatbots.TO_CHOOSE, *chatbots.TO_TEST)
+    assert {len(each) for each in texts.values()} == {chatbots.NUM_ASKED}
+    lengths = [*map(len, texts["real messages"])]
+    for kind in ("random letters", "salads"):
+        assert [*map(len, texts[kind])] == lengths
+    for kind in ("other licenses", "PubMed"):
+        assert all(len(one) <= size for one, size in zip(texts[kind], lengths, strict=True))
+    salads, real = (
+        {word for words in texts[kind] for word in words} for kind in ("salads", "real messages")
+    )
+    assert salads < real
+    assert len({*map(tuple, sayings)}) == len(sayings) == chatbots.NUM_SAYINGS
+    assert {*map(len, sayings)} == {*range(3, 16)}
+
+
+def test_towers_start_as_an_average_and_read_pairs_of_a_batch():
+    words = [*"abcdefgh"]
+    texts = [[words[row % 8], words[row % 7]] for row in range(9)]
+    parts = {"train": np.arange(9), "validation": np.arange(2), "test": np.arange(2)}
+    chats = chatbots.Chats(np.arange(9), texts, texts[::-1], parts)
+    rng = np.random.default_rng(0)
+    known = vectors_of({word: rng.normal(size=4) for word in words[:-1]})  # "h" has none
+    towers, again, other = (chatbots.Towers(chats, known, seed) for seed in (3, 3, 4))
+    ids = towers.encode([["a", "b"], ["z"] * 40])
+    assert ids.shape == (2, chatbots.LENGTH)
+    assert not ids[0, 2:].any() and (ids[1] == chatbots.UNKNOWN).all()
+    table = towers.table.get_weights()[0]
+    average = chatbots.to_unit(table[ids[0, :2]].mean(axis=0))
+    left, right = towers.predict(0, ids), towers.predict(1, ids)
+    for vectors in (left, right):
+        np.testing.assert_allclose(vectors[0], average, atol=1e-5)
+    scores = towers.model.predict([ids, ids], verbose=0)
+    np.testing.assert_allclose(scores, chatbots.SCALE * left @ right.T, atol=1e-4)
+    np.testing.assert_array_equal(again.table.get_weights()[0], table)
+    row = towers.index["h"]
+    assert not np.allclose(other.table.get_weights()[0][row], table[row], rtol=0.1)
+
+
+def test_stored_chatbots_are_those_that_the_design_declares():
+    entry = evidence.Claim("15.2a").entry
+    assert set(entry.runs.values()) == {chatbots.RUNS}
+    assert entry.cases == ("first of 100", "among ten of 100")
+    assert (chatbots.OTHERS + 1, *chatbots.FIRST) == (100, 1, 10)
+
+
+def test_stored_chatbots_are_those_that_the_program_makes(judged, monkeypatch):
+    chats, candidates, asked = judged
+    found = chatbots.load_runs(*judged)
+    assert found.hits.shape == (chatbots.RUNS, 2, len(candidates["test"]))
+    assert found.curve.shape == (chatbots.RUNS, chatbots.EPOCHS, 2)
+    assert found.cosines.shape == (chatbots.RUNS, len(asked.texts), chatbots.NUM_ASKED)
+    first, in_ten = found.hits[:, 0], found.hits[:, 1]
+    assert in_ten[first].all()
+    best = found.curve[range(chatbots.RUNS), found.curve.mean(axis=2).argmax(axis=1)]
+    np.testing.assert_allclose(found.hits.mean(axis=2), best, atol=0.03)  # a like share
+    # The hits belong to these messages, in this order: what shares words is found more often.
+    shares = [{*m} & {*r} != set() for m, r in zip(*chats.sides("test"), strict=True)]
+    assert (first[:, shares].mean(axis=1) > first[:, np.invert(shares)].mean(axis=1) + 0.05).all()
+    empty = [[not words for words in texts] for texts in asked.texts.values()]
+    np.testing.assert_array_equal(found.cosines[0] == 0, empty)
+    # ... and the cosines to these kinds of texts: no saying is near to letters.
+    kinds = dict(zip(asked.texts, found.cosines.mean(axis=(0, 2)), strict=True))
+    assert min(kinds, key=kinds.get) == "random letters"
+    monkeypatch.setattr(chatbots, "EPOCHS", chatbots.EPOCHS + 1)
+    with pytest.raises(ValueError, match="RUN=chatbots"):
+        chatbots.load_runs(*judged)
+
+
+def test_chatbots_of_other_texts_are_not_loaded(judged):
+    chats, candidates, asked = judged
+    swapped = {**candidates, "test": candidates["test"][:, [0, 2, 1, *range(3, 100)]]}
+    with pytest.raises(ValueError, match="other texts"):
+        chatbots.load_runs(chats, swapped, asked)
