@@ -294,7 +294,7 @@ def test_stored_opinions_are_those_that_the_program_makes():
 def test_errors_nearby_by_hand():
     checked = [[0.0, row] for row in range(10)] + [[9.0, row] for row in range(10)]
     wrong = np.repeat([True, False], 10)
-    shares = pictures.errors_nearby(np.array([*checked, [1, 5], [8, 5], [4.5, 4.5]]), wrong)
+    shares = pictures.errors_nearby(np.array([*checked, [1, 5], [8, 5], [4.5, 4.4]]), wrong)
     np.testing.assert_allclose(shares, [1, 0, 0.5])
     by_class = pictures.errors_of_class(np.repeat([0, 1, 0, 1, 2], [10, 10, 1, 1, 1]), wrong)
     np.testing.assert_allclose(by_class, [1, 0, 0.5])  # class 2 was never checked
