@@ -9,6 +9,7 @@ from book.evidence.runs import (
     learning_curves,
     letters,
     outlook,
+    pictures,
     sentiment,
     step_times,
     subwords,
@@ -464,3 +465,43 @@ def test_chatbots_of_other_texts_are_not_loaded(judged):
     swapped = {**candidates, "test": candidates["test"][:, [0, 2, 1, *range(3, 100)]]}
     with pytest.raises(ValueError, match="other texts"):
         chatbots.load_runs(chats, swapped, asked)
+
+
+def test_errors_nearby_by_hand():
+    checked = [[0.0, row] for row in range(10)] + [[9.0, row] for row in range(10)]
+    wrong = np.repeat([True, False], 10)
+    shares = pictures.errors_nearby(np.array([*checked, [1, 5], [8, 5], [4.5, 4.4]]), wrong)
+    np.testing.assert_allclose(shares, [1, 0, 0.5])
+    by_class = pictures.errors_of_class(np.repeat([0, 1, 0, 1, 2], [10, 10, 1, 1, 1]), wrong)
+    np.testing.assert_allclose(by_class, [1, 0, 0.5])  # class 2 was never checked
+
+
+def test_each_question_is_asked_once_in_a_round():
+    parts = pictures.split_questions(103, run=2)
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(103))
+    assert [len(part) for part in parts] == [21, 21, 21, 20, 20]
+    assert not np.array_equal(parts[0], pictures.split_questions(103, run=3)[0])
+
+
+def test_stored_pictures_are_those_that_the_designs_declare():
+    for claim_id in ("9.1a", "9.1b", "9.1c", "9.1d"):
+        assert set(evidence.Claim(claim_id).entry.runs.values()) == {pictures.RUNS}
+    questions = pictures.read_questions()
+    number = len(questions.labels)
+    assert f"{number:,} questions" in evidence.Claim("9.1c").entry.over
+    assert evidence.Claim("9.1c").entry.cases == pictures.VERSIONS
+    with np.load(pictures.STORED) as stored:
+        shape = (pictures.RUNS, len(pictures.read_words()[0]), 2)
+        assert stored["words"].shape == shape
+        for version in pictures.VERSIONS:
+            wrong = stored[f"{version}, wrong"]
+            assert wrong.shape == (pictures.RUNS, number)
+            for name in pictures.SCORES:
+                assert stored[f"{version}, {name}"].shape == wrong.shape
+            # By far better than guessing, and the planted error shows: the rows are in order.
+            assert wrong.mean() < 0.3
+            is_misled = version == "one kind misfiled"
+            assert (wrong[:, questions.is_how_many].mean() > 0.5) == is_misled
+            first = pictures.split_questions(number, 0)
+            rows = stored[f"example, {version}, rows"]
+            np.testing.assert_array_equal(rows, np.concatenate([first[1], first[0]]))
