@@ -3,6 +3,7 @@
 import numpy as np
 
 from book.evidence.runs import (
+    bench_skipgram,
     dimensions,
     letters,
     outlook,
@@ -13,6 +14,7 @@ from book.evidence.runs import (
     vector_sets,
 )
 from helpers import evidence
+from helpers.skipgram import Corpus
 from helpers.training import Trained
 from helpers.vectors import WordVectors
 
@@ -288,3 +290,24 @@ def test_stored_opinions_are_those_that_the_program_makes():
             assert set(second) <= set(range(1, setting.epochs + 1))
         # Better than guessing, by far: the answers belong to these texts, in this order.
         assert np.mean((answers.test > 0.5) == test.labels) > 0.7
+
+
+def test_bench_hands_gensim_the_same_paragraphs(tmp_path):
+    word_ids, paragraph_ids = np.array([1, 0, 2, 0, 1]), np.array([0, 0, 3, 3, 3])
+    corpus = Corpus(["king", "man", "woman"], np.array([2, 2, 1]), word_ids, paragraph_ids)
+    bench_skipgram.write_lines(corpus, tmp_path / "lines.txt")
+    assert (tmp_path / "lines.txt").read_text() == "man king\nwoman king man\n"
+
+
+def test_bench_counts_right_answers_of_known_questions():
+    rows = {"man": (1, 1, 0), "woman": (1, 3, 0), "king": (4, 1, 1), "queen": (4, 3, 1)}
+    vectors = vectors_of(rows | {"tree": (0, 0, 9)})
+    corpus = Corpus(vectors.words, None, None, None)
+    questions = bench_skipgram.known_questions(corpus, "google")
+    assert {*questions[0][1:]} <= {*rows}
+    right = bench_skipgram.answer(vectors, questions)
+    assert right.shape == (len(questions),) and right.any()
+
+
+def test_bench_judges_by_other_data_than_it_tunes_on():
+    assert not {*bench_skipgram.TUNING} & {*bench_skipgram.SIMILARITY}
