@@ -4,7 +4,9 @@
 ones. nbval compares text only; here a cell may declare how far its decimals may drift, in its
 metadata as ``"tolerance": {"rtol": 0.02, "atol": 0.01}``. A fresh decimal may then differ from
 the stored one by ``atol + rtol * abs(stored)``. Measured times take ``{"factor": 3}`` instead: a
-fresh decimal has the stored one's sign and lies between a third and three times of it. A decimal
+fresh decimal has the stored one's sign and lies between a third and three times of it. The ends of
+an interval, written ``[0.16, 0.26]`` or stored as ``low`` and ``high``, may drift by a quarter of
+its width more: an interval over five runs is itself uncertain by a third of its width. A decimal
 is a number with a point or an exponent. Integers and all other text stay exact, as does
 everything in cells that declare nothing. Figures are not compared, but must be there on both
 sides.
@@ -36,6 +38,7 @@ NUMBER = re.compile(
 )
 # A slow machine may take longer than nbval's five seconds to pass on an output.
 OUTPUT_TIMEOUT = 60
+INTERVAL_SHARE = 0.25
 
 
 def is_decimal(number):
@@ -51,6 +54,13 @@ def is_close(stored, fresh, tolerance):
     allowed = tolerance.get("atol", 0) + tolerance.get("rtol", 0) * abs(stored)
     # 0.88 - 0.87 is a little more than 0.01 in binary.
     return abs(fresh - stored) <= allowed * (1 + 1e-9) + 1e-12 * bool(allowed)
+
+
+def for_ends(tolerance, low, high):
+    """The tolerance for both ends of an interval: wider by a share of the interval's width."""
+    if not tolerance or "factor" in tolerance:
+        return tolerance
+    return {**tolerance, "atol": tolerance.get("atol", 0) + INTERVAL_SHARE * abs(high - low)}
 
 
 def read_decimal(number):
@@ -77,12 +87,20 @@ def difference_in_text(stored, fresh, tolerance):
     stored_parts, fresh_parts = split_at_numbers(stored), split_at_numbers(fresh)
     if len(stored_parts) != len(fresh_parts) or stored_parts[::2] != fresh_parts[::2]:
         return "the text differs in more than its numbers"
-    for old, new in zip(stored_parts[1::2], fresh_parts[1::2], strict=True):
+    tolerances = [tolerance] * len(stored_parts)
+    for low in range(1, len(stored_parts) - 2, 2):
+        before, between, after = (stored_parts[low + step] for step in (-1, 1, 3))
+        if before.endswith("[") and between.strip() == "," and after.startswith("]"):
+            ends = (read_decimal(stored_parts[low + step]) for step in (0, 2))
+            tolerances[low] = tolerances[low + 2] = for_ends(tolerance, *ends)
+    for old, new, allowed in zip(
+        stored_parts[1::2], fresh_parts[1::2], tolerances[1::2], strict=True
+    ):
         if not (is_decimal(old) and is_decimal(new)):
             if old != new:
                 return f"{old} is stored, {new} came out, and whole numbers are exact"
-        elif not is_close(read_decimal(old), read_decimal(new), tolerance):
-            return f"{old} is stored, {new} came out, beyond the tolerance {dict(tolerance)}"
+        elif not is_close(read_decimal(old), read_decimal(new), allowed):
+            return f"{old} is stored, {new} came out, beyond the tolerance {dict(allowed)}"
     return None
 
 
@@ -97,13 +115,17 @@ def difference_in_value(stored, fresh, tolerance):
             return f"{stored} is stored, {fresh} came out, beyond the tolerance {dict(tolerance)}"
         return None
     if isinstance(stored, dict) and stored.keys() == fresh.keys():
-        pairs = [(f"{key}: ", stored[key], fresh[key]) for key in stored]
+        tolerances = dict.fromkeys(stored, tolerance)
+        if all(isinstance(stored.get(end), float) for end in ("low", "high")):
+            ends = for_ends(tolerance, stored["low"], stored["high"])
+            tolerances |= {"low": ends, "high": ends}
+        pairs = [(f"{key}: ", stored[key], fresh[key], tolerances[key]) for key in stored]
     elif isinstance(stored, list) and len(stored) == len(fresh):
-        pairs = [("", old, new) for old, new in zip(stored, fresh, strict=True)]
+        pairs = [("", old, new, tolerance) for old, new in zip(stored, fresh, strict=True)]
     else:
         return None if stored == fresh else f"{stored!r} is stored, {fresh!r} came out"
-    for label, old, new in pairs:
-        difference = difference_in_value(old, new, tolerance)
+    for label, old, new, allowed in pairs:
+        difference = difference_in_value(old, new, allowed)
         if difference:
             return label + difference
     return None
