@@ -5,6 +5,7 @@ import pytest
 
 from book.evidence.runs import (
     chatbots,
+    consumers,
     dimensions,
     learning_curves,
     letters,
@@ -55,6 +56,17 @@ def test_stored_run_is_the_one_that_the_designs_declare():
     for claim_id in ("5a", "5b", "5c", "5e", "5h"):
         runs = evidence.Claim(claim_id).entry.runs
         assert {runs[case] for case in runs if "similarity" not in case} == {dimensions.RUNS}
+
+
+def test_stored_consumers_are_those_that_the_program_makes():
+    claim = evidence.Claim("3.3a").entry
+    assert set(claim.runs.values()) == {consumers.RUNS}
+    trained = consumers.load_runs()
+    assert tuple(trained) == claim.cases
+    for runs in trained.values():
+        assert runs.validation.shape == (consumers.RUNS, len(consumers.RATES), consumers.EPOCHS)
+        assert runs.right.shape[0] == consumers.RUNS
+        assert runs.right.dtype == bool
 
 
 def test_stored_times_are_those_that_the_design_declares():
