@@ -12,6 +12,7 @@ from book.evidence.runs import (
     outlook,
     pictures,
     sentiment,
+    small_files,
     step_times,
     subwords,
     training_data,
@@ -517,3 +518,14 @@ def test_stored_pictures_are_those_that_the_designs_declare():
             first = pictures.split_questions(number, 0)
             rows = stored[f"example, {version}, rows"]
             np.testing.assert_array_equal(rows, np.concatenate([first[1], first[0]]))
+
+
+def test_stored_answers_of_small_files_are_those_that_the_design_declares():
+    design = evidence.Claim("18d").entry
+    stored = small_files.load_runs()
+    wanted = {(task, kind) for task in design.cases for kind in small_files.KINDS}
+    assert set(stored) == wanted
+    for (task, _), right in stored.items():
+        assert right.shape == (design.runs[task], {"IMDB": 2_451, "TREC": 587}[task])
+        assert right.mean(axis=1).min() > 0.7 and right.mean(axis=1).max() < 1
+        assert len(np.unique(right, axis=0)) == len(right), "each run has its own start"
