@@ -12,7 +12,7 @@ draws::
 
 import argparse
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -368,8 +368,8 @@ def contestants(size: int) -> list[str]:
 
 def run_task(
     task: Task, families: dict[str, WordVectors], first_run: int
-) -> dict[str, np.ndarray]:
-    """Let all contestants of a task compete; return what is stored."""
+) -> Iterator[dict[str, np.ndarray]]:
+    """Let all contestants of a task compete; yield what each one did."""
     found = {
         family: embedding_matrix(task.vocabulary, vectors)
         for family, vectors in families.items()
@@ -384,7 +384,6 @@ def run_task(
         for family, matrix in matrices.items()
     }
     counting = Counting(task)
-    stored = {}
     for size in SIZES[task.name]:
         runs = range(first_run, first_run + DRAWS[size])
         for name in contestants(size):
@@ -400,13 +399,13 @@ def run_task(
                     vectors = random_vectors(task, RANDOM[name], run)
                     method = Frozen(task, vectors)
                 results.append(compete(method, task, size, run))
-            right, validation, setting = zip(*results, strict=True)
-            key = f"{task.name}|{size}|{name}"
-            stored[f"{key}|right"] = np.array(right)
-            stored[f"{key}|validation"] = np.array(validation)
-            stored[f"{key}|setting"] = np.array(setting)
-            print(f"{key:45} {np.mean(right):.3f}", *setting, flush=True)
-    return stored
+            answers = Answers(*map(np.array, zip(*results, strict=True)))
+            key, mean = f"{task.name}|{size}|{name}", answers.right.mean()
+            print(f"{key:45} {mean:.3f}", *answers.setting, flush=True)
+            yield {
+                f"{key}|{field}": values
+                for field, values in answers._asdict().items()
+            }
 
 
 def load_runs(path: Path = STORED) -> dict[tuple[str, int, str], Answers]:
@@ -435,8 +434,10 @@ def main() -> None:
     stored = {}
     with threadpool_limits(1, "blas"):  # small matrices: threads would wait
         for name in sorted(SIZES):  # the short texts first
-            stored |= run_task(Task(name), families, options.first_run)
-            np.savez_compressed(options.output, **stored)
+            task = Task(name)
+            for answers in run_task(task, families, options.first_run):
+                stored |= answers
+                np.savez_compressed(options.output, **stored)
 
 
 if __name__ == "__main__":
