@@ -47,7 +47,7 @@ RANDOM = {"random 50d": 50, "random 100d": 100, "random 300d": 300}
 TRAINED_ON = ("GloVe 300d", "word2vec 300d")
 FOLDS = 3  # of the labels, to choose a setting; one fold with the most
 STRENGTHS = (0.001, 0.01, 0.1)  # C of logistic regression
-SVM_STRENGTHS = (0.03, 0.1, 0.3, 1.0)
+SVM_STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 RATES = (0.01, 0.03, 0.1)  # of Adam, falling to zero
 SCHEDULES = {  # texts of a batch, epochs
     100: (10, 12),
