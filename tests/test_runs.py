@@ -1,7 +1,9 @@
 """Long runs store what they found so that evidence notebooks read the same."""
 
+import keras
 import numpy as np
 import pytest
+from scipy import sparse
 
 from book.evidence.runs import (
     chatbots,
@@ -11,6 +13,7 @@ from book.evidence.runs import (
     letters,
     outlook,
     pictures,
+    pretrained,
     sentiment,
     small_files,
     step_times,
@@ -529,3 +532,72 @@ def test_stored_answers_of_small_files_are_those_that_the_design_declares():
         assert right.shape == (design.runs[task], {"IMDB": 2_451, "TREC": 587}[task])
         assert right.mean(axis=1).min() > 0.7 and right.mean(axis=1).max() < 1
         assert len(np.unique(right, axis=0)) == len(right), "each run has its own start"
+
+
+class OwnTask:
+    """Four texts of two words, and a fifth that is new; 0 is padding."""
+
+    def __init__(self):
+        self.name, self.vocabulary = "questions", [*"abcdefghijkl"]
+        self.ids = np.array([[2, 3, 0], [4, 5, 0], [6, 7, 0], [8, 9, 0]], dtype="int32")
+        self.labels = [np.array([0, 1, 0, 1]), np.array([0]), np.array([0])]
+        new = np.array([[2, 10, 0]])
+        self.shares = [pretrained.shares_of_words(each, 12) for each in (self.ids, new, new)]
+
+    def draw(self, size, run):
+        return np.arange(4)
+
+
+def test_shares_of_words_are_what_an_average_weighs():
+    shares = pretrained.shares_of_words(np.array([[2, 3, 2, 0], [1, 0, 0, 0]]), 5)
+    assert sparse.issparse(shares)
+    np.testing.assert_allclose(shares.toarray(), [[0, 0, 2 / 3, 1 / 3, 0], [0, 1, 0, 0, 0]])
+
+
+def test_sparse_steps_train_what_keras_trains(monkeypatch):
+    monkeypatch.setitem(pretrained.SCHEDULES, 4, (4, 1))
+    task, rng = OwnTask(), np.random.default_rng(0)
+    start = rng.normal(size=(12, 3)).astype("float32")
+    adams = []
+    monkeypatch.setattr(pretrained.Adam, "read", remember(pretrained.Adam.read, adams))
+    method = pretrained.Trained(task, 4, start)
+    model = pretrained.build_average(12, 3, 2)
+    for run in range(3):  # no word occurs twice, so Keras has one gradient a row
+        answer = method.fit(np.arange(4), 0.1, run)
+        model.set_weights(method.first_weights(run))
+        model.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+        model.train_on_batch(task.ids, task.labels[0])
+        table, *others = model.get_weights()
+        for trained, expected in zip(adams[-1], [table[2:10], *others], strict=True):
+            np.testing.assert_allclose(trained, expected, atol=1e-5)
+        np.testing.assert_array_equal(table[[0, 1, 10, 11]], start[[0, 1, 10, 11]])
+        by_keras = model.predict(np.array([[2, 10, 0]]), verbose=0).argmax(axis=1)
+        np.testing.assert_array_equal(answer(pretrained.TEST, slice(None)), by_keras)
+
+
+def remember(method, results):
+    """Wrap a method so that copies of what it returns are kept."""
+
+    def wrapped(self):
+        found = method(self)
+        results.append([each.copy() for each in found])
+        return found
+
+    return wrapped
+
+
+def test_stored_contest_is_the_one_that_the_designs_declare():
+    stored = pretrained.load_runs()
+    for (name, size, who), answers in stored.items():
+        assert answers.right.shape[0] == len(answers.validation) == pretrained.DRAWS[size]
+        assert answers.right.shape[1] == {"reviews": 2_451, "questions": 587}[name]
+        settings = pretrained.STRENGTHS
+        if who == "bag of bigrams":
+            settings = pretrained.SVM_STRENGTHS
+        elif who == "from scratch" or "trained on" in who:
+            settings = pretrained.RATES
+        assert set(answers.setting) <= set(settings)
+    for case, runs in evidence.Claim("7a").entry.runs.items():
+        assert pretrained.DRAWS[int(case.split()[1].replace(",", ""))] == runs
+    assert set(evidence.Claim("7b").entry.runs.values()) == {pretrained.DRAWS[10_000]}
+    assert pretrained.DRAWS[10_000] == pretrained.DRAWS[4_000]
