@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from book.evidence.runs import (
+    bench_skipgram,
     chatbots,
     consumers,
     dimensions,
@@ -12,12 +13,14 @@ from book.evidence.runs import (
     outlook,
     pictures,
     sentiment,
+    split_words,
     step_times,
     subwords,
     training_data,
     vector_sets,
 )
 from helpers import evidence
+from helpers.skipgram import Corpus
 from helpers.training import Trained
 from helpers.vectors import WordVectors
 
@@ -517,3 +520,53 @@ def test_stored_pictures_are_those_that_the_designs_declare():
             first = pictures.split_questions(number, 0)
             rows = stored[f"example, {version}, rows"]
             np.testing.assert_array_equal(rows, np.concatenate([first[1], first[0]]))
+
+
+def test_bench_hands_gensim_the_same_paragraphs(tmp_path):
+    word_ids, paragraph_ids = np.array([1, 0, 2, 0, 1]), np.array([0, 0, 3, 3, 3])
+    corpus = Corpus(["king", "man", "woman"], np.array([2, 2, 1]), word_ids, paragraph_ids)
+    bench_skipgram.write_lines(corpus, tmp_path / "lines.txt")
+    assert (tmp_path / "lines.txt").read_text() == "man king\nwoman king man\n"
+
+
+def test_bench_counts_right_answers_of_known_questions():
+    rows = {"man": (1, 1, 0), "woman": (1, 3, 0), "king": (4, 1, 1), "queen": (4, 3, 1)}
+    vectors = vectors_of(rows | {"tree": (0, 0, 9)})
+    corpus = Corpus(vectors.words, None, None, None)
+    questions = bench_skipgram.known_questions(corpus, "google")
+    assert {*questions[0][1:]} <= {*rows}
+    right = bench_skipgram.answer(vectors, questions)
+    assert right.shape == (len(questions),) and right.any()
+
+
+def test_bench_judges_by_other_data_than_it_tunes_on():
+    assert not {*bench_skipgram.TUNING} & {*bench_skipgram.SIMILARITY}
+
+
+def test_splitting_leaves_each_occurrence_in_one_half():
+    word_ids = np.arange(400, dtype=np.int32) % 4
+    corpus = Corpus([*"abcd"], np.bincount(word_ids), word_ids, np.zeros(400, np.int32))
+    split = split_words.split_words(corpus, np.array([3, 1]), np.random.default_rng(0))
+    assert split.words == [*"abcd", "d'", "b'"]
+    back = np.array([0, 1, 2, 3, 3, 1])[split.word_ids]
+    np.testing.assert_array_equal(back, word_ids)
+    assert split.counts[[0, 2]].tolist() == [100, 100]
+    assert (split.counts[[1, 3]] + split.counts[[5, 4]]).tolist() == [100, 100]
+    assert 25 < split.counts[4] < 75
+
+
+def test_halves_are_compared_with_each_other_and_with_the_nearest_other_word():
+    matrix = np.array([[1, 0], [3, 4], [0, 2], [4, 3]], dtype=float)
+    to_half, to_other = split_words.cosines_of_halves(matrix, np.array([[0, 3]]))
+    np.testing.assert_allclose(to_half, [[0.8, 0.8]])
+    np.testing.assert_allclose(to_other, [[0.6, 0.96]])
+
+
+def test_stored_halves_are_those_that_the_design_declares():
+    design = evidence.Claim("8.3a").entry
+    stored = np.load(split_words.STORED)
+    assert (*split_words.BANDS,) == design.cases
+    assert design.items == (split_words.PER_BAND,) * len(split_words.BANDS)
+    assert set(design.runs.values()) == {split_words.RUNS}
+    shape = split_words.RUNS, sum(design.items), 2
+    assert stored["to_half"].shape == stored["to_other"].shape == shape
