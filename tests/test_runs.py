@@ -539,6 +539,20 @@ def test_bench_counts_right_answers_of_known_questions():
     assert right.shape == (len(questions),) and right.any()
 
 
+def test_bench_stores_the_rounds_of_each_side():
+    rows = {"man": (1, 1, 0), "woman": (1, 3, 0), "king": (4, 1, 1), "queen": (4, 3, 1)}
+    vectors = vectors_of(rows | {"tree": (0, 0, 9)})
+    corpus = Corpus(vectors.words, None, None, None)
+    trainers = {
+        "ours": lambda corpus, seed, rate: (10 * seed + rate, vectors),
+        "gensim": lambda corpus, seed, rate: (100 * seed + rate, vectors),
+    }
+    found = bench_skipgram.run_rounds(corpus, trainers, {"ours": 1, "gensim": 2})
+    np.testing.assert_array_equal(found["seconds"], [[11, 21, 31, 41], [102, 202, 302, 402]])
+    assert found["rg65"].shape == (2, len(bench_skipgram.SEEDS), 65)
+    assert found["analogies"].shape[:2] == (2, 4) and found["analogies"].any()
+
+
 def test_bench_judges_by_other_data_than_it_tunes_on():
     assert not {*bench_skipgram.TUNING} & {*bench_skipgram.SIMILARITY}
 
