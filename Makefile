@@ -64,8 +64,8 @@ portability: $(READY) data ## Repeat the notebooks as other processors would com
 	TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(NBVAL)
 	OPENBLAS_CORETYPE=Nehalem ONEDNN_MAX_CPU_ISA=SSE41 XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(NBVAL)
 
-bench: $(READY) data ## Measure the skip-gram trainer against gensim's (about twenty minutes)
-	$(BIN)/python book/tools/bench_skipgram.py
+bench: $(READY) data ## Measure the skip-gram trainer against gensim, and store it (about five minutes)
+	$(BIN)/python book/evidence/runs/bench_skipgram.py
 
 long-run: $(READY) data ## Repeat a run that is too long for a notebook, and store it: RUN=dimensions
 	$(BIN)/python book/evidence/runs/$(or $(RUN),$(error Name one of book/evidence/runs: RUN=dimensions)).py

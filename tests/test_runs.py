@@ -1,9 +1,12 @@
 """Long runs store what they found so that evidence notebooks read the same."""
 
+import keras
 import numpy as np
 import pytest
+from scipy import sparse
 
 from book.evidence.runs import (
+    bench_skipgram,
     chatbots,
     consumers,
     dimensions,
@@ -11,13 +14,17 @@ from book.evidence.runs import (
     letters,
     outlook,
     pictures,
+    pretrained,
     sentiment,
+    small_files,
+    split_words,
     step_times,
     subwords,
     training_data,
     vector_sets,
 )
 from helpers import evidence
+from helpers.skipgram import Corpus
 from helpers.training import Trained
 from helpers.vectors import WordVectors
 
@@ -517,3 +524,147 @@ def test_stored_pictures_are_those_that_the_designs_declare():
             first = pictures.split_questions(number, 0)
             rows = stored[f"example, {version}, rows"]
             np.testing.assert_array_equal(rows, np.concatenate([first[1], first[0]]))
+
+
+def test_stored_answers_of_small_files_are_those_that_the_design_declares():
+    design = evidence.Claim("18d").entry
+    stored = small_files.load_runs()
+    wanted = {(task, kind) for task in design.cases for kind in small_files.KINDS}
+    assert set(stored) == wanted
+    for (task, _), right in stored.items():
+        assert right.shape == (design.runs[task], {"IMDB": 2_451, "TREC": 587}[task])
+        assert right.mean(axis=1).min() > 0.7 and right.mean(axis=1).max() < 1
+        assert len(np.unique(right, axis=0)) == len(right), "each run has its own start"
+
+
+class OwnTask:
+    """Four texts of two words, and a fifth that is new; 0 is padding."""
+
+    def __init__(self):
+        self.name, self.vocabulary = "questions", [*"abcdefghijkl"]
+        self.ids = np.array([[2, 3, 0], [4, 5, 0], [6, 7, 0], [8, 9, 0]], dtype="int32")
+        self.labels = [np.array([0, 1, 0, 1]), np.array([0]), np.array([0])]
+        new = np.array([[2, 10, 0]])
+        self.shares = [pretrained.shares_of_words(each, 12) for each in (self.ids, new, new)]
+
+    def draw(self, size, run):
+        return np.arange(4)
+
+
+def test_shares_of_words_are_what_an_average_weighs():
+    shares = pretrained.shares_of_words(np.array([[2, 3, 2, 0], [1, 0, 0, 0]]), 5)
+    assert sparse.issparse(shares)
+    np.testing.assert_allclose(shares.toarray(), [[0, 0, 2 / 3, 1 / 3, 0], [0, 1, 0, 0, 0]])
+
+
+def test_sparse_steps_train_what_keras_trains(monkeypatch):
+    monkeypatch.setitem(pretrained.SCHEDULES, 4, (4, 1))
+    task, rng = OwnTask(), np.random.default_rng(0)
+    start = rng.normal(size=(12, 3)).astype("float32")
+    adams = []
+    monkeypatch.setattr(pretrained.Adam, "read", remember(pretrained.Adam.read, adams))
+    method = pretrained.Trained(task, 4, start)
+    model = pretrained.build_average(12, 3, 2)
+    for run in range(3):  # no word occurs twice, so Keras has one gradient a row
+        answer = method.fit(np.arange(4), 0.1, run)
+        model.set_weights(method.first_weights(run))
+        model.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+        model.train_on_batch(task.ids, task.labels[0])
+        table, *others = model.get_weights()
+        for trained, expected in zip(adams[-1], [table[2:10], *others], strict=True):
+            np.testing.assert_allclose(trained, expected, atol=1e-5)
+        np.testing.assert_array_equal(table[[0, 1, 10, 11]], start[[0, 1, 10, 11]])
+        by_keras = model.predict(np.array([[2, 10, 0]]), verbose=0).argmax(axis=1)
+        np.testing.assert_array_equal(answer(pretrained.TEST, slice(None)), by_keras)
+
+
+def remember(method, results):
+    """Wrap a method so that copies of what it returns are kept."""
+
+    def wrapped(self):
+        found = method(self)
+        results.append([each.copy() for each in found])
+        return found
+
+    return wrapped
+
+
+def test_stored_contest_is_the_one_that_the_designs_declare():
+    stored = pretrained.load_runs()
+    for (name, size, who), answers in stored.items():
+        assert answers.right.shape[0] == len(answers.validation) == pretrained.DRAWS[size]
+        assert answers.right.shape[1] == {"reviews": 2_451, "questions": 587}[name]
+        settings = pretrained.STRENGTHS
+        if who == "bag of bigrams":
+            settings = pretrained.SVM_STRENGTHS
+        elif who == "from scratch" or "trained on" in who:
+            settings = pretrained.RATES
+        assert set(answers.setting) <= set(settings)
+    for case, runs in evidence.Claim("7a").entry.runs.items():
+        assert pretrained.DRAWS[int(case.split()[1].replace(",", ""))] == runs
+    assert set(evidence.Claim("7b").entry.runs.values()) == {pretrained.DRAWS[10_000]}
+    assert pretrained.DRAWS[10_000] == pretrained.DRAWS[4_000]
+
+
+def test_bench_hands_gensim_the_same_paragraphs(tmp_path):
+    word_ids, paragraph_ids = np.array([1, 0, 2, 0, 1]), np.array([0, 0, 3, 3, 3])
+    corpus = Corpus(["king", "man", "woman"], np.array([2, 2, 1]), word_ids, paragraph_ids)
+    bench_skipgram.write_lines(corpus, tmp_path / "lines.txt")
+    assert (tmp_path / "lines.txt").read_text() == "man king\nwoman king man\n"
+
+
+def test_bench_counts_right_answers_of_known_questions():
+    rows = {"man": (1, 1, 0), "woman": (1, 3, 0), "king": (4, 1, 1), "queen": (4, 3, 1)}
+    vectors = vectors_of(rows | {"tree": (0, 0, 9)})
+    corpus = Corpus(vectors.words, None, None, None)
+    questions = bench_skipgram.known_questions(corpus, "google")
+    assert {*questions[0][1:]} <= {*rows}
+    right = bench_skipgram.answer(vectors, questions)
+    assert right.shape == (len(questions),) and right.any()
+
+
+def test_bench_stores_the_rounds_of_each_side():
+    rows = {"man": (1, 1, 0), "woman": (1, 3, 0), "king": (4, 1, 1), "queen": (4, 3, 1)}
+    vectors = vectors_of(rows | {"tree": (0, 0, 9)})
+    corpus = Corpus(vectors.words, None, None, None)
+    trainers = {
+        "ours": lambda corpus, seed, rate: (10 * seed + rate, vectors),
+        "gensim": lambda corpus, seed, rate: (100 * seed + rate, vectors),
+    }
+    found = bench_skipgram.run_rounds(corpus, trainers, {"ours": 1, "gensim": 2})
+    np.testing.assert_array_equal(found["seconds"], [[11, 21, 31, 41], [102, 202, 302, 402]])
+    assert found["rg65"].shape == (2, len(bench_skipgram.SEEDS), 65)
+    assert found["analogies"].shape[:2] == (2, 4) and found["analogies"].any()
+
+
+def test_bench_judges_by_other_data_than_it_tunes_on():
+    assert not {*bench_skipgram.TUNING} & {*bench_skipgram.SIMILARITY}
+
+
+def test_splitting_leaves_each_occurrence_in_one_half():
+    word_ids = np.arange(400, dtype=np.int32) % 4
+    corpus = Corpus([*"abcd"], np.bincount(word_ids), word_ids, np.zeros(400, np.int32))
+    split = split_words.split_words(corpus, np.array([3, 1]), np.random.default_rng(0))
+    assert split.words == [*"abcd", "d'", "b'"]
+    back = np.array([0, 1, 2, 3, 3, 1])[split.word_ids]
+    np.testing.assert_array_equal(back, word_ids)
+    assert split.counts[[0, 2]].tolist() == [100, 100]
+    assert (split.counts[[1, 3]] + split.counts[[5, 4]]).tolist() == [100, 100]
+    assert 25 < split.counts[4] < 75
+
+
+def test_halves_are_compared_with_each_other_and_with_the_nearest_other_word():
+    matrix = np.array([[1, 0], [3, 4], [0, 2], [4, 3]], dtype=float)
+    to_half, to_other = split_words.cosines_of_halves(matrix, np.array([[0, 3]]))
+    np.testing.assert_allclose(to_half, [[0.8, 0.8]])
+    np.testing.assert_allclose(to_other, [[0.6, 0.96]])
+
+
+def test_stored_halves_are_those_that_the_design_declares():
+    design = evidence.Claim("8.3a").entry
+    stored = np.load(split_words.STORED)
+    assert (*split_words.BANDS,) == design.cases
+    assert design.items == (split_words.PER_BAND,) * len(split_words.BANDS)
+    assert set(design.runs.values()) == {split_words.RUNS}
+    shape = split_words.RUNS, sum(design.items), 2
+    assert stored["to_half"].shape == stored["to_other"].shape == shape
