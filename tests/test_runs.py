@@ -10,6 +10,7 @@ from book.evidence.runs import (
     chatbots,
     consumers,
     dimensions,
+    freezing,
     learning_curves,
     letters,
     outlook,
@@ -74,6 +75,47 @@ def test_stored_consumers_are_those_that_the_program_makes():
         assert runs.validation.shape == (consumers.RUNS, len(consumers.RATES), consumers.EPOCHS)
         assert runs.right.shape[0] == consumers.RUNS
         assert runs.right.dtype == bool
+
+
+def test_stored_freezing_is_what_the_designs_declare():
+    with np.load(freezing.STORED) as stored:
+        for claim_id in ("6.1a", "6.2b", "6.2c", "6.2d", "6a"):
+            assert set(evidence.Claim(claim_id).entry.runs.values()) == {freezing.RUNS}
+        for kind in freezing.NUM_POOL:
+            for num_labels, setting in freezing.SETTINGS.items():
+                for regime in freezing.REGIMES:
+                    key = f"{kind}, {num_labels}, {regime}"
+                    assert len(stored[f"{key}, right"]) == freezing.RUNS
+                    rates, steps = stored[f"{key}, chosen"].T
+                    assert set(rates) <= set(freezing.RATES[regime])
+                    assert (steps % setting.steps == 0).all()
+                    best = stored[f"{key}, curves"].max(axis=(1, 2))
+                    assert (best > 0.5).all()
+
+
+def test_a_frozen_table_stays_and_draws_do_not_overlap():
+    rng = np.random.default_rng(0)
+    ids = rng.integers(1, freezing.VOCAB_SIZE, size=(1_300, 4))
+    rows = np.repeat(np.arange(1_300), 4)
+    shape = 1_300, freezing.VOCAB_SIZE
+    shares = sparse.csr_matrix((np.full(5_200, 0.25), (rows, ids.ravel())), shape, np.float32)
+    table = rng.normal(size=(freezing.VOCAB_SIZE, freezing.PRETRAINED_DIM)).astype(np.float32)
+    texts = freezing.Texts(ids, shares, ids[:, 0] % 2, 1_100, [], table, table[:, 0] > 0)
+    drawn = freezing.draw(texts, 100, 0)
+    assert len(set(drawn.train) | set(drawn.validation)) == 1_100
+    assert not set(drawn.test) & (set(drawn.train) | set(drawn.validation))
+
+    start = freezing.starting_weights(texts, "warm start", 0)
+    for trainable in (False, True):
+        model = freezing.Average(freezing.PRETRAINED_DIM, trainable)
+        model.restart(start, 0.01)
+        batch = ids[None, :20] if trainable else (shares[:20] @ table)[None]
+        labels = texts.labels[None, :20].astype(np.float32)
+        model.take_steps(batch, labels, np.int32(0))
+        moved = (model.weights().table != start.table).any(axis=1)
+        assert not np.allclose(model.weights().output, start.output)
+        expected = np.unique(ids[:20]) if trainable else []
+        np.testing.assert_array_equal(np.flatnonzero(moved), expected)
 
 
 def test_stored_times_are_those_that_the_design_declares():
