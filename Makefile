@@ -38,7 +38,7 @@ test: $(READY) data ## Run every test: ruff, imports, helpers, notebooks (nbval,
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/python -m pytest --nbval --junitxml=_build/tests.xml $(TESTS)
+	$(BIN)/python -m pytest --nbval -n 2 --dist loadfile --junitxml=_build/tests.xml $(TESTS)
 
 lab: $(READY) ## Open the chapters in JupyterLab
 	$(BIN)/jupyter lab --LabApp.app_settings_dir=book/lab --LabApp.default_url=/lab/tree/chapters

@@ -213,7 +213,8 @@ IPyNbCell.compare_outputs = compare_outputs
 
 
 def pytest_addoption(parser):
-    parser.addini("notebook_seconds", "How long all cells of a notebook may take", default="300")
+    # Alone a notebook takes half of this at most; `make test` runs two of them at a time.
+    parser.addini("notebook_seconds", "How long all cells of a notebook may take", default="450")
 
 
 def pytest_collection_modifyitems(items):
