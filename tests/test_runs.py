@@ -21,6 +21,7 @@ from book.evidence.runs import (
     split_words,
     step_times,
     subwords,
+    table_times,
     training_data,
     vector_sets,
 )
@@ -710,3 +711,12 @@ def test_stored_halves_are_those_that_the_design_declares():
     assert set(design.runs.values()) == {split_words.RUNS}
     shape = split_words.RUNS, sum(design.items), 2
     assert stored["to_half"].shape == stored["to_other"].shape == shape
+
+
+def test_stored_step_times_of_tables_are_those_that_the_design_declares():
+    design = evidence.Claim("6.2a").entry
+    times = table_times.load_times()
+    assert design.runs["a step"] == design.runs["a step, averages cached"] == table_times.ROUNDS
+    assert {each.shape for each in times.values()} == {(table_times.ROUNDS,)}
+    assert set(times) == {"trainable", "frozen", "cached"}
+    assert (np.array([*times.values()]) > 0).all()
