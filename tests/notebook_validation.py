@@ -213,8 +213,8 @@ IPyNbCell.compare_outputs = compare_outputs
 
 
 def pytest_addoption(parser):
-    # Alone a notebook takes half of this at most; `make test` runs two of them at a time.
-    parser.addini("notebook_seconds", "How long all cells of a notebook may take", default="450")
+    # Alone a notebook takes a third of this at most; `make test` runs two of them at a time.
+    parser.addini("notebook_seconds", "How long all cells of a notebook may take", default="600")
 
 
 def pytest_collection_modifyitems(items):
