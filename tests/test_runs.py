@@ -1,5 +1,7 @@
 """Long runs store what they found so that evidence notebooks read the same."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -9,10 +11,12 @@ from book.evidence.runs import (
     bench_skipgram,
     chatbots,
     consumers,
+    dimension_times,
     dimensions,
     freezing,
     learning_curves,
     letters,
+    one_hot_times,
     outlook,
     pictures,
     pretrained,
@@ -720,3 +724,61 @@ def test_stored_step_times_of_tables_are_those_that_the_design_declares():
     assert {each.shape for each in times.values()} == {(table_times.ROUNDS,)}
     assert set(times) == {"trainable", "frozen", "cached"}
     assert (np.array([*times.values()]) > 0).all()
+
+
+def slow_models(monkeypatch, program, seconds_of_a_step):
+    """Stand-ins for models; a step of theirs moves the program's clock by so much."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(program, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    order = []
+
+    def model(name, seconds):
+        def train_on_batch(batch, answers):
+            order.append(name)
+            clock.now += seconds
+
+        return SimpleNamespace(train_on_batch=train_on_batch)
+
+    return {name: model(name, s) for name, s in seconds_of_a_step.items()}, order
+
+
+def test_one_hot_times_are_those_of_their_network(monkeypatch):
+    seconds = {"embedding": 3.0, "dense": 2.0}
+    models, order = slow_models(monkeypatch, one_hot_times, seconds)
+    times = one_hot_times.time_steps(models, 20, rounds=2, steps=4)
+    for kind, each in times.items():
+        np.testing.assert_array_equal(each, np.full((2, 4), seconds[kind]))
+    turns = [order[2:][step : step + 2] for step in range(0, 16, 2)]
+    assert turns == [["dense", "embedding"], ["embedding", "dense"]] * 4
+
+
+def test_stored_one_hot_times_are_those_that_the_design_declares():
+    design = evidence.Claim("13d").entry
+    assert design.cases == tuple(f"{size} categories" for size in one_hot_times.SIZES)
+    assert set(design.runs.values()) == {one_hot_times.ROUNDS}
+    times = one_hot_times.load_times()
+    assert tuple(times) == one_hot_times.SIZES
+    for by_kind in times.values():
+        assert set(by_kind) == {"embedding", "dense"}
+        for seconds in by_kind.values():
+            assert seconds.shape == (one_hot_times.ROUNDS, one_hot_times.STEPS)
+            assert (seconds > 0).all()
+
+
+def test_dimension_times_are_those_of_their_model(monkeypatch):
+    models, order = slow_models(monkeypatch, dimension_times, {8: 1.0, 300: 4.0})
+    times = dimension_times.time_steps(models, rounds=2, steps=3)
+    for dim, seconds in ((8, 1), (300, 4)):
+        np.testing.assert_array_equal(times[dim], np.full((2, 3), seconds))
+    assert order == [8, 300] + [8, 8, 8, 300, 300, 300] * 2
+
+
+def test_stored_dimension_times_are_those_that_the_designs_declare():
+    for claim_id in ("5f", "5g"):
+        assert evidence.Claim(claim_id).entry.runs["time of a step"] == dimension_times.ROUNDS
+    times = dimension_times.load_times()
+    assert tuple(times) == dimension_times.DIMS
+    for seconds in times.values():
+        assert seconds.shape == (dimension_times.ROUNDS, dimension_times.STEPS)
+    fastest = [times[dim].min() for dim in (32, 100, 300)]
+    assert 0 < fastest[0] < fastest[1] < fastest[2]
