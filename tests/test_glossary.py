@@ -1,5 +1,7 @@
 """The glossary: the order that a careless merge would break."""
 
+from itertools import pairwise
+
 from helpers.evidence import ROOT
 
 
@@ -9,7 +11,7 @@ def test_entries_stand_in_order():
     lines = text.split(":sorted:\n", 1)[1].splitlines()
     first_terms = [
         line
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if not before and line and not line.startswith((" ", "`"))
     ]
     assert len(first_terms) > 100
